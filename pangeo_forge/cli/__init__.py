@@ -1,0 +1,117 @@
+"""The command line: one module a command, imported only when that command is called (``--help`` must stay under 0.3 s)."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+from typing import Any
+
+import click
+
+from pangeo_forge import __version__
+from pangeo_forge.errors import InternalError, PangeoForgeError, UsageError
+
+COMMANDS = {
+    "init": "Write a first recipe from sample URLs or files.",
+    "lint": "Check recipes without touching any input.",
+    "plan": "Show what a run would do.",
+    "dry-run": "Run a pruned recipe into a temporary store and verify it.",
+    "run": "Turn a recipe's inputs into a verified store.",
+    "verify": "Check a store that was written.",
+    "cache": "List, verify or prune the cache of inputs.",
+    "schema": "Print the JSON Schema of recipes.",
+}
+"""Name and one-line help of each command, in the order of a recipe's life. Module and function bear the name with ``_``."""
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name and imports one only when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        name = cmd_name.replace("-", "_")
+        command: click.Command = getattr(importlib.import_module(f"pangeo_forge.cli.{name}"), name)
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0] if args else ""
+        if name and not name.startswith("-") and name not in COMMANDS:
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, COMMANDS, n=1)
+            hint = f"did you mean '{near[0]}'?" if near else f"commands are {', '.join(COMMANDS)}"
+            raise click.UsageError(f"there is no command '{name}'; {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="pangeo-forge")
+@click.option("--debug", is_flag=True, help="Show tracebacks and the engine's own log.")
+@click.pass_context
+def app(ctx: click.Context, debug: bool) -> None:
+    """From a YAML recipe to a verified, consolidated Zarr store.
+
+    \b
+    Example:
+      pangeo-forge lint recipes/noaa-oisst
+      pangeo-forge plan noaa-oisst --probe
+      pangeo-forge run noaa-oisst --target ./oisst.zarr
+    """
+    ctx.ensure_object(dict)["debug"] = debug
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Entry point of ``pangeo-forge``: runs the command, turns errors into messages and exit codes 0, 1, 2."""
+    arguments = sys.argv[1:] if argv is None else argv
+    # --debug, like --json, may stand anywhere on the line.
+    debug = "--debug" in arguments or bool(os.environ.get("PANGEO_FORGE_DEBUG"))
+    arguments = [a for a in arguments if a != "--debug"]
+    as_json = "--json" in arguments
+    try:
+        code = app.main(args=["--debug", *arguments] if debug else arguments, standalone_mode=False)
+    except click.exceptions.Abort:
+        _fail("stopped", as_json, {"code": "U130"})
+        code = 130
+    except click.ClickException as error:
+        if as_json:
+            _fail(error.format_message(), True, {"code": "U001"})
+        else:
+            error.show()
+        code = 2
+    except PangeoForgeError as error:
+        if debug:
+            raise
+        _fail(str(error), as_json, error.to_json())
+        code = error.exit_code
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - the reader of our output went away; nothing is left to say
+        code = 0
+    except Exception as error:
+        if debug:
+            raise
+        ours = InternalError(
+            f"{type(error).__name__}: {error}", code="X000", hint="this is our fault: run again with --debug and report it"
+        )
+        _fail(str(ours), as_json, ours.to_json())
+        code = 2
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(text: str, as_json: bool, detail: dict[str, Any]) -> None:
+    if as_json:
+        click.echo(json.dumps({"ok": False, "error": {"message": text, **detail}}))
+    else:
+        click.echo(click.style("error: ", fg="red", bold=True) + text, err=True)
+
+
+__all__ = ["COMMANDS", "UsageError", "app", "main"]

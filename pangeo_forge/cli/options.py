@@ -1,0 +1,54 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def recipe_argument(function: F) -> F:
+    """``RECIPE``: a file, a folder, or an id under recipes/."""
+    return click.argument("recipe", metavar="RECIPE")(function)
+
+
+def recipe_options(function: F) -> F:
+    """``--param`` and ``--set``: change a recipe from outside."""
+    for option in (
+        click.option("--set", "set_", multiple=True, metavar="PATH=VALUE", help="Override a value, e.g. inputs.concat.time.end=1981-10-01."),
+        click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Give a parameter of the recipe a value."),
+    ):
+        function = option(function)
+    return function
+
+
+def json_option(function: F) -> F:
+    """``--json``: for machines."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")(function)
+
+
+def run_options(function: F) -> F:
+    """Options of commands that move data."""
+    for option in (
+        click.option("--allow-python", is_flag=True, help="Let the recipe's own Python hook run."),
+        click.option("--workers", type=click.IntRange(min=1), default=None, help="Tasks at once; default: one a core."),
+        click.option("--mode", type=click.Choice(["threads", "processes", "single"]), default="threads", show_default=True, help="How workers run on this machine."),
+        click.option("--max-memory", metavar="SIZE", default=None, help="Memory that the tasks of a worker may take, e.g. 2GB. [default: 2GB]"),
+        click.option("--cache", metavar="URL", default=None, help="Where copies of remote inputs are kept. [default: the user's cache folder]"),
+    ):
+        function = option(function)
+    return function
+
+
+def pairs(values: tuple[str, ...], option: str) -> dict[str, str]:
+    """``("a=1",)`` -> ``{"a": "1"}``."""
+    made = {}
+    for value in values:
+        name, sign, text = value.partition("=")
+        if not sign or not name:
+            raise click.UsageError(f"{option} takes NAME=VALUE, not {value!r}")
+        made[name] = text
+    return made

@@ -1,0 +1,155 @@
+"""Compare random regions of what was written with the inputs, read along another code path.
+
+The store is opened with plain ``xarray.open_zarr``. The inputs are opened by xarray's own engine for their format where
+there is one (not by our chunk readers), transformed as the recipe says, and decoded by xarray. What then differs was
+changed on its way through scan, combine, plan, read or write.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from pangeo_forge.dataset.model import ArrayTemplate, Index, Template
+from pangeo_forge.verify.result import CheckResult
+
+SAMPLE_ELEMENTS = 500_000
+"""Elements that one comparison reads at most."""
+
+OpenInput = Callable[[Index], AbstractContextManager[xr.Dataset]]
+"""Opens the input at a position, transformed, as stored (CF attributes not applied), by another path than the writer's."""
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A region of one array that one input holds."""
+
+    array: ArrayTemplate
+    in_input: dict[str, slice]
+    in_store: dict[str, slice]
+
+
+def compare_samples(
+    store: xr.Dataset,
+    template: Template,
+    open_input: OpenInput,
+    *,
+    count: int = 8,
+    seed: int = 0,
+    label: Callable[[Index], str] = str,
+) -> list[CheckResult]:
+    """Compare ``count`` random inputs (always the first and the last among them) with the store.
+
+    Parameters
+    ----------
+    store: the written dataset, decoded.
+    template: what was to be written.
+    seed: makes the choice repeatable; the run record keeps it.
+    label: names an input for the report.
+    """
+    results = []
+    rng = random.Random(seed)  # noqa: S311 - a sample, not a secret
+    for index in _choose(template.positions, count, rng):
+        with open_input(index) as raw:
+            decoded = _decode(raw)
+            for piece in _pieces(template, index, rng):
+                problem = _compare(store, decoded, piece)
+                name = f"sample of {piece.array.name}"
+                region = ", ".join(f"{d}={s.start}:{s.stop}" for d, s in piece.in_store.items())
+                results.append(CheckResult(name, problem is None, f"{label(index)} [{region}]: {problem or 'equal'}"))
+    return results
+
+
+def _choose(positions: Sequence[Index], count: int, rng: random.Random) -> list[Index]:
+    if len(positions) <= count:
+        return list(positions)
+    middle = rng.sample(range(1, len(positions) - 1), max(0, count - 2))
+    return [positions[i] for i in sorted({0, len(positions) - 1, *middle})]
+
+
+def _pieces(template: Template, index: Index, rng: random.Random) -> Iterator[_Piece]:
+    lead = len(template.concat_dims)
+    for array in template.arrays:
+        if array.merge is not None and tuple(index[lead:]) not in array.merge:
+            continue
+        in_input: dict[str, slice] = {}
+        in_store: dict[str, slice] = {}
+        budget = SAMPLE_ELEMENTS
+        for dim, size in zip(array.dims, array.shape, strict=True):
+            start, offset, length = 0, 0, size
+            if dim in template.concat_dims:
+                position = index[template.concat_dims.index(dim)]
+                offset, stop = template.trims.get(dim, {}).get(position, (0, int(template.lengths[dim][position])))
+                start, length = int(template.starts[dim][position]), stop - offset
+            taken = max(1, min(length, budget))
+            first = rng.randint(0, length - taken) if length > taken else 0
+            budget = max(1, budget // max(1, min(taken, length)))
+            stop_at = min(length, first + taken)
+            in_input[dim] = slice(offset + first, offset + stop_at)
+            in_store[dim] = slice(start + first, start + stop_at)
+        if all(s.stop > s.start for s in in_store.values()):
+            yield _Piece(array, in_input, in_store)
+
+
+def _decode(raw: xr.Dataset) -> xr.Dataset:
+    return xr.decode_cf(raw, decode_times=xr.coders.CFDatetimeCoder(use_cftime=True), decode_timedelta=False)
+
+
+def _compare(store: xr.Dataset, decoded: xr.Dataset, piece: _Piece) -> str | None:
+    """What differs, or None."""
+    name = piece.array.name
+    if name not in store.variables:
+        return "the store does not hold it"
+    if name not in decoded.variables:
+        # A concat dim that the files do not name gets its coordinate from the keys; the combine stage checks those.
+        return None if name in piece.in_store else "the input does not hold it"
+    variable = decoded.variables[name]
+    added = [d for d in piece.array.dims if d not in variable.dims]
+    expected = variable.isel({d: s for d, s in piece.in_input.items() if d in variable.dims})
+    expected = expected.set_dims([*added, *expected.dims])
+    expected = expected.transpose(*piece.array.dims)
+    written = store.variables[name].isel(piece.in_store)
+    return difference(np.asarray(expected.values), np.asarray(written.values))
+
+
+def difference(expected: np.ndarray, written: np.ndarray) -> str | None:
+    """What differs between two arrays of decoded values, in words, or None when they are equal (missing equals missing)."""
+    if expected.shape != written.shape:
+        return f"shape {written.shape} in the store, {expected.shape} in the input"
+    expected, written = _plain(expected), _plain(written)
+    equal = expected == written
+    if expected.dtype.kind == "f" and written.dtype.kind == "f":
+        equal |= np.isnan(expected) & np.isnan(written)
+        if expected.dtype != written.dtype:
+            equal |= np.isclose(expected, written, rtol=1e-6, atol=0, equal_nan=True)
+    if np.all(equal):
+        return None
+    where = tuple(int(i) for i in np.argwhere(~np.asarray(equal))[0]) if np.ndim(equal) else ()
+    count = int(np.size(equal) - np.count_nonzero(equal))
+    return f"{count} of {expected.size} values differ, first at {where}: {written[where]!r} in the store, {expected[where]!r} in the input"
+
+
+def _plain(values: np.ndarray) -> np.ndarray:
+    """Times as text to the microsecond, bytes as text, so that different decoders can be compared."""
+    if values.dtype.kind == "M":
+        return values.astype("M8[us]").astype("U26")
+    if values.dtype.kind == "O" and values.size and hasattr(values.flat[0], "isoformat"):
+        return np.array([_iso(v) for v in values.flat]).reshape(values.shape)
+    if values.dtype.kind == "S":
+        return np.char.decode(values, "utf-8", "replace")
+    if values.dtype.kind in "OT":
+        return values.astype(str)
+    return values
+
+
+def _iso(value: Any) -> str:
+    if not hasattr(value, "isoformat"):
+        return "NaT"
+    parts = (value.year, value.month, value.day, value.hour, value.minute, value.second, value.microsecond)
+    return "{:04d}-{:02d}-{:02d}T{:02d}:{:02d}:{:02d}.{:06d}".format(*parts)
