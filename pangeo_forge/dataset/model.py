@@ -16,6 +16,17 @@ import numpy as np
 
 from pangeo_forge.inputs.lazy import Access
 
+__all__ = [
+    "Access",
+    "ArrayTemplate",
+    "Index",
+    "InputScan",
+    "Packing",
+    "Template",
+    "TimeUnits",
+    "VariableScan",
+]
+
 Index = tuple[int, ...]
 """Position of an input: one integer per concat key (in the recipe's order), then one per merge key."""
 
@@ -32,7 +43,19 @@ class Packing:
     unsigned: bool | None = None
     """_Unsigned attribute."""
     scale_dtype: str | None = None
-    """dtype of the scale_factor/add_offset attributes ('<f4', '<f8'): it decides the dtype that xarray decodes to."""
+    """dtype of the scale_factor attribute ('<f4', '<f8'): it decides the dtype that xarray decodes to."""
+    offset_dtype: str | None = None
+    """dtype of the add_offset attribute."""
+
+    @property
+    def is_none(self) -> bool:
+        """Whether stored values are the values: nothing is scaled, masked or unsigned."""
+        return not self.is_scaled and self.fill_value is None and not self.missing_value and self.unsigned is None
+
+    @property
+    def is_scaled(self) -> bool:
+        """Whether decoding multiplies or adds."""
+        return self.scale_factor is not None or self.add_offset is not None
 
 
 @dataclass(frozen=True)
@@ -40,7 +63,12 @@ class TimeUnits:
     """How stored numbers mean times: ``units`` is a CF string, ``calendar`` a CF calendar (normalised name)."""
 
     units: str
+    """Empty: the times were made by a transform and are stored in no unit."""
     calendar: str
+    spelling: str | None = None
+    """The calendar attribute as the input writes it ("365_day"); None: it has none."""
+    inherited: bool = False
+    """Units of a bounds variable without units of its own: those of the variable that it bounds."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +87,7 @@ class VariableScan:
     is_coord: bool
     values: np.ndarray | None = None
     """Stored values, kept for 1-D coordinates along a concat dim and for small variables without any concat dim.
-    Times are kept as exact int64 ticks (see dataset/time.py)."""
+    Times that a transform made (dates, stored in no unit) are kept as exact ticks (see dataset/time.py)."""
     digest: str | None = None
     """SHA-256 over canonical values; for variables without a concat dim, and for ``values`` that are kept."""
     storage_chunks: tuple[int, ...] | None = None
@@ -107,6 +135,10 @@ class ArrayTemplate:
     """Storage chunks of the inputs along ``dims`` (of the first input), for counting read amplification."""
     accesses: tuple[Access, ...] = ()
     """Distinct pure views by which inputs hold it; empty when some input needs the general path."""
+    packing: Packing = Packing()
+    """Packing of the values as written; what ``attrs`` and ``fill_value`` say, in the form that encoding needs."""
+    time: TimeUnits | None = None
+    """Set when this holds times: units and calendar as written."""
     access_of: np.ndarray | None = None
     """When ``accesses`` has more than one: for each input, in the order of ``Template.positions``, which; -1: absent."""
 

@@ -47,6 +47,20 @@ class ArraySource(Protocol):
         ...
 
 
+@runtime_checkable
+class InPlaceSource(ArraySource, Protocol):
+    """An :class:`ArraySource` that can read straight into a given buffer, which saves a copy of everything read."""
+
+    def read(self, region: tuple[slice, ...], out: np.ndarray | None = None) -> np.ndarray:
+        """Values in ``region``, in ``out`` (of the region's shape and this dtype, any strides) when given."""
+        ...
+
+    @property
+    def reads_in_place(self) -> bool:
+        """Whether ``out`` saves a copy; tells such a source from a plain one."""
+        ...
+
+
 @dataclass(frozen=True)
 class Locator:
     """Names an array inside an input: ``kind`` is the reader ("hdf5", "netcdf3", "zarr"...), ``array`` its path there."""
@@ -73,9 +87,13 @@ class Access:
         picks: list[Pick] = []
         for pick, size in zip(self.picks, source.shape, strict=True):
             if isinstance(pick, int):
+                if not 0 <= pick < size:
+                    raise IndexError(f"position {pick} of a view is beyond an array of length {size}")
                 picks.append(pick)
             else:
                 start, stop, step = pick
+                if start > size or (stop is not None and stop > size):
+                    raise IndexError(f"a view of {start}:{stop}:{step} is beyond an array of length {size}")
                 if stop is None and step < 0:
                     picks.append(slice(size - 1 - start, None, step))
                 else:
@@ -86,7 +104,7 @@ class Access:
 class LazyArray:
     """A duck array over an :class:`ArraySource`: a view, and functions mapped over its elements.
 
-    xarray accepts it as data. numpy functions that need values read them all (``__array__``); use :meth:`read` with a
+    It has no attribute ``chunks``, by which xarray would take it for a dask-like array. xarray accepts it as data. numpy functions that need values read them all (``__array__``); use :meth:`read` with a
     region instead where memory matters.
     """
 
@@ -128,11 +146,6 @@ class LazyArray:
     def nbytes(self) -> int:
         """Bytes of the values when read."""
         return self.size * self.dtype.itemsize
-
-    @property
-    def chunks(self) -> None:
-        """None: xarray must not take this for a chunked (dask-like) array."""
-        return None
 
     @property
     def storage_chunks(self) -> tuple[int, ...] | None:
@@ -179,14 +192,16 @@ class LazyArray:
         return LazyArray(self.source, tuple(self._axes[i] for i in order), self._picks, self._functions)
 
     def __getitem__(self, key: Any) -> LazyArray:
-        keys = list(key) if isinstance(key, tuple) else [key]
-        used = sum(1 for k in keys if k is not None and k is not Ellipsis)
-        if not any(k is Ellipsis for k in keys):
-            keys.append(Ellipsis)
-        at = next(i for i, k in enumerate(keys) if k is Ellipsis)
-        keys[at : at + 1] = [slice(None)] * (self.ndim - used)
-        if len([k for k in keys if k is not None]) != self.ndim:
-            raise IndexError(f"too many indices for an array of {self.ndim} dimensions: {key!r}")
+        """A view, with numpy's meaning of every key that can be one.
+
+        Raises
+        ------
+        IndexError: out of bounds, too many indices, or keys that pick points (one list paired with another): a view
+            has no shape for that. :meth:`points` reads them.
+        """
+        keys = _expand_keys(key, self.ndim)
+        if any(isinstance(k, np.ndarray) for k in keys):
+            return self._advanced(keys)
         picks, axes, position = list(self._picks), [], 0
         for k in keys:
             if k is None:
@@ -194,12 +209,69 @@ class LazyArray:
                 continue
             axis = self._axes[position]
             position += 1
-            picked, kept = self._pick(axis, _as_pick(k), picks)
+            picked, kept = self._pick(axis, k, picks)
             if axis is not None:
                 picks[axis] = picked
             if kept:
                 axes.append(axis)
         return LazyArray(self.source, tuple(axes), tuple(picks), self._functions)
+
+    def _advanced(self, keys: list[Pick | None]) -> LazyArray:
+        # numpy broadcasts all arrays and integers against each other. The result is a view (an outer product) when each
+        # broadcast axis is varied by one key only; xarray's outer indexing comes in this form.
+        pointed = [i for i, k in enumerate(keys) if isinstance(k, (int, np.ndarray))]
+        arrays = {i: np.asarray(keys[i]) for i in pointed}
+        shape = np.broadcast_shapes(*(a.shape for a in arrays.values()))
+        owner: list[int | None] = [None] * len(shape)
+        for i, array in arrays.items():
+            varied = [n + len(shape) - array.ndim for n, size in enumerate(array.shape) if size != 1]
+            if len(varied) > 1 or any(owner[n] is not None for n in varied):
+                raise IndexError("keys that pick single points do not make a view; read them with points()")
+            for n in varied:
+                owner[n] = i
+        picks, where, others = list(self._picks), {}, []
+        position = 0
+        for i, k in enumerate(keys):
+            if k is None:
+                others.append((i, None))
+                continue
+            axis = self._axes[position]
+            position += 1
+            flat = k if isinstance(k, slice) else arrays[i].reshape(-1) if i in owner else int(arrays[i].reshape(-1)[0])
+            picked, _ = self._pick(axis, flat, picks)
+            if axis is not None:
+                picks[axis] = picked
+            if isinstance(k, slice):
+                others.append((i, axis))
+            else:
+                where[i] = axis
+        broadcast = [None if i is None else where[i] for i in owner]
+        together = pointed == list(range(pointed[0], pointed[-1] + 1))
+        before = [axis for i, axis in others if together and i < pointed[0]]
+        after = [axis for i, axis in others if not (together and i < pointed[0])]
+        return LazyArray(self.source, (*before, *broadcast, *after), tuple(picks), self._functions)
+
+    def points(self, key: Any) -> np.ndarray:
+        """Values at keys with numpy's full meaning, pointwise picks and masks too: reads the box that holds them."""
+        try:
+            return self[key].read()
+        except IndexError as error:
+            if "points()" not in str(error):
+                raise
+        boxes, inner = [], []
+        for k, size in zip([k for k in _expand_keys(key, self.ndim) if k is not None], self.shape, strict=True):
+            if isinstance(k, np.ndarray) and k.size:
+                if k.min() < -size or k.max() >= size:
+                    raise IndexError(f"an index is out of bounds for a dimension of length {size}")
+                k = np.where(k < 0, k + size, k)
+                boxes.append(slice(int(k.min()), int(k.max()) + 1))
+                inner.append(k - int(k.min()))
+            else:
+                boxes.append(slice(None))
+                inner.append(k)
+        values = self[tuple(boxes)].read()
+        keys = iter(inner)
+        return values[tuple(None if k is None else next(keys) for k in _expand_keys(key, self.ndim))]
 
     def _pick(self, axis: int | None, key: Pick, picks: list[Pick]) -> tuple[Pick, bool]:
         size = 1 if axis is None else _length(picks[axis], self.source.shape[axis])
@@ -216,10 +288,16 @@ class LazyArray:
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
-    def read(self, region: tuple[slice, ...] | None = None) -> np.ndarray:
-        """Values of the view (or of ``region`` of it: one slice a dimension), with all functions applied."""
+    def read(self, region: tuple[slice, ...] | None = None, out: np.ndarray | None = None) -> np.ndarray:
+        """Values of the view (or of ``region`` of it: one slice a dimension), with all functions applied.
+
+        With ``out`` (of the shape and dtype of what is read, any strides) they are put there, and not copied on the way
+        when the view is pure and its source is an :class:`InPlaceSource`.
+        """
         if region is not None:
-            return self[region].read()
+            return self[region].read(out=out)
+        if out is not None:
+            return self._read_into(out)
         boxes, after = [], []
         for pick, size in zip(self._picks, self.source.shape, strict=True):
             box, then = _box(pick, size)
@@ -236,10 +314,30 @@ class LazyArray:
         values = values.reshape([values.shape[a] for a in kept])
         present = [a for a in self._axes if a is not None]
         values = values.transpose([kept.index(a) for a in present])
-        values = values[tuple(None if a is None else slice(None) for a in self._axes)]
+        # The ellipsis keeps an array of no dimensions an array.
+        values = values[(*(None if a is None else slice(None) for a in self._axes), ...)]
         for function, _ in self._functions:
             values = function(values)
         return values
+
+    def _read_into(self, out: np.ndarray) -> np.ndarray:
+        if out.shape != self.shape or out.dtype != self.dtype:
+            raise ValueError(f"out is {out.dtype}{out.shape}; the view is {self.dtype}{self.shape}")
+        listed = any(isinstance(p, np.ndarray) for p in self._picks)
+        if self._functions or listed or not isinstance(self.source, InPlaceSource):
+            out[...] = self.read()
+            return out
+        # The same buffer as the source sees it: its axes in its order, dropped ones back, reversed ones turned round.
+        order = [a for a in self._axes if a is not None]
+        bare = out[(*(0 if a is None else slice(None) for a in self._axes), ...)]
+        place = bare.transpose(np.argsort(order))
+        boxes, key = [], []
+        for axis, (pick, size) in enumerate(zip(self._picks, self.source.shape, strict=True)):
+            box, then = _box(pick, size)
+            boxes.append(box)
+            key.append(None if axis not in order else slice(None) if then is None else then)
+        self.source.read(tuple(boxes), out=place[(*key, ...)])
+        return out
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         values = self.read()
@@ -266,14 +364,35 @@ def _with_values(value: Any) -> Any:
     return value
 
 
-def _as_pick(key: Any) -> Pick:
+def _expand_keys(key: Any, ndim: int) -> list[Pick | None]:
+    """One key a dimension (and None for each new one); masks become positions."""
+    given = list(key) if isinstance(key, tuple) else [key]
+    if sum(1 for k in given if k is Ellipsis) > 1:
+        raise IndexError("an index can only have a single ellipsis ('...')")
+    keys: list[Any] = []
+    for k in given:
+        keys.extend([k] if k is None or k is Ellipsis else _as_picks(k))
+    used = sum(1 for k in keys if k is not None and k is not Ellipsis)
+    if used > ndim:
+        raise IndexError(f"too many indices for an array of {ndim} dimensions: {key!r}")
+    if not any(k is Ellipsis for k in keys):
+        keys.append(Ellipsis)
+    at = next(i for i, k in enumerate(keys) if k is Ellipsis)
+    keys[at : at + 1] = [slice(None)] * (ndim - used)
+    return keys
+
+
+def _as_picks(key: Any) -> list[Pick]:
     if isinstance(key, slice):
-        return key
+        return [key]
+    if isinstance(key, (bool, np.bool_)):
+        raise IndexError("a single boolean is not an index")
     array = np.asarray(key)
     if array.dtype == bool:
-        return np.flatnonzero(array)
-    # np.ix_ style keys, which xarray makes for outer indexing, have one axis that is longer than 1.
-    return int(array) if array.ndim == 0 else array.reshape(-1).astype(np.int64)
+        return [part.astype(np.int64) for part in np.nonzero(array)]
+    if array.dtype.kind not in "iu" and array.size:
+        raise IndexError(f"indices must be integers, slices or masks, not {array.dtype}")
+    return [int(array)] if array.ndim == 0 else [array.astype(np.int64)]
 
 
 def _length(pick: Pick, size: int) -> int:

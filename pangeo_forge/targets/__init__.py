@@ -1,0 +1,1 @@
+"""Targets: where datasets are written. One protocol: create, write_block, commit, abort."""

@@ -1,0 +1,116 @@
+"""One opener a format, all with ``open(source, options) -> xr.Dataset``: datasets as stored, nothing of them read."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from pangeo_forge.errors import InputError, PangeoForgeError
+from pangeo_forge.inputs.sniff import WRAPPERS, sniff
+from pangeo_forge.inputs.source import InputSource, OpenOptions
+from pangeo_forge.inputs.unpack import unpack
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["open_dataset", "opened", "sniff"]
+
+_MODULES = {
+    "netcdf3": "netcdf3",
+    "netcdf4": "hdf5",
+    "hdf5": "hdf5",
+    "grib1": "grib",
+    "grib2": "grib",
+    "geotiff": "geotiff",
+    "zarr": "zarr_store",
+    "opendap": "opendap",
+}
+_MAX_WRAPPERS = 3
+
+
+def open_dataset(source: InputSource, options: OpenOptions | None = None) -> xr.Dataset:
+    """The dataset of an input, as stored: packed values, numeric times, CF attributes kept; data as ``LazyArray``.
+
+    No file stays open: arrays open theirs when they are read. What the bytes are decides the opener; a ``format`` that
+    differs from them is an error.
+
+    Raises
+    ------
+    InputError: with the input's key and URL; codes I101 to I129.
+    """
+    options = options or OpenOptions()
+    try:
+        local, name = _unwrapped(source, options)
+        opener: Any = importlib.import_module(f"{__name__}.{_MODULES[name]}")
+        dataset: xr.Dataset = opener.open(local, options)
+    except PangeoForgeError as error:
+        raise _placed(error, source) from error.__cause__
+    except ImportError as error:
+        raise InputError(
+            f"the library that reads it is absent: {error.name}",
+            code="I116",
+            where=source.where,
+            hint="install pangeo-forge[formats]",
+        ) from error
+    except Exception as error:  # a damaged file may make a library raise anything
+        raise InputError(
+            f"cannot be opened: {type(error).__name__}: {error}",
+            code="I110",
+            where=source.where,
+            hint="the file may be damaged or mislabelled: fetch it again, or set open.format",
+        ) from error
+    return dataset
+
+
+@contextmanager
+def opened(source: InputSource, options: OpenOptions | None = None) -> Iterator[xr.Dataset]:
+    """``open_dataset``, closed at the end."""
+    dataset = open_dataset(source, options)
+    try:
+        yield dataset
+    finally:
+        dataset.close()
+
+
+def _unwrapped(source: InputSource, options: OpenOptions) -> tuple[InputSource, str]:
+    """The input with wrappers taken off, and its format."""
+    if options.format == "opendap" or (options.format == "zarr" and source.path is None):
+        return source, options.format
+    if source.path is None:
+        if options.format == "auto" and source.url.rstrip("/").endswith(".zarr"):
+            return source, "zarr"
+        raise InputError("the input was not fetched", code="I101", where=source.where, hint="set fetch.cache: true")
+    for _ in range(_MAX_WRAPPERS + 1):
+        assert source.path is not None
+        name = sniff(source.path)
+        if name not in WRAPPERS:
+            return source, _agreed(name, options.format, source)
+        path = unpack(source.path, name, member=options.member, scratch=options.scratch, limit=options.max_unpacked)
+        source = replace(source, path=path)
+    raise InputError("archives within archives within archives", code="I107", where=source.where)
+
+
+def _agreed(found: str, asked: str, source: InputSource) -> str:
+    if asked == "auto" or _MODULES[asked] == _MODULES[found]:
+        return found
+    raise InputError(
+        f"open.format is {asked}, but the bytes are {found}",
+        code="I115",
+        where=source.where,
+        hint="remove open.format, or check the URL",
+    )
+
+
+def _placed(error: PangeoForgeError, source: InputSource) -> PangeoForgeError:
+    """The error with the input's key and URL; what it said of a place stands in the message."""
+    inner = error.where
+    if inner and source.path and inner.startswith(source.path):
+        inner = inner[len(source.path) :].lstrip(":")
+    where = source.where
+    if inner and inner not in where and not inner.startswith("/tmp"):  # noqa: S108 - scratch files mean nothing to users
+        where = f"{where}: {inner}"
+    error.where = where
+    return error

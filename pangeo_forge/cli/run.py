@@ -1,0 +1,73 @@
+"""``pangeo-forge run``."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from pangeo_forge.cli.options import json_option, pairs, recipe_argument, recipe_options, run_options
+
+
+@click.command()
+@recipe_argument
+@click.option("--target", metavar="URL", default=None, help="The store itself when it ends in .zarr; else the root under which <id>/ keeps versions. [default: arco]")
+@click.option("--prune", metavar="N", type=click.IntRange(min=1), default=None, help="Only the first and last N values of each concat key.")
+@click.option("--overwrite", is_flag=True, help="Replace a store that an earlier run made at --target.")
+@click.option("--no-verify", is_flag=True, help="Do not compare the store with the inputs.")
+@run_options
+@recipe_options
+@json_option
+def run(recipe: str, as_json: bool, **given: Any) -> None:
+    """Turn a recipe's inputs into a verified store.
+
+    RECIPE is a file, a folder, or an id under recipes/.
+
+    \b
+    Example:
+      pangeo-forge run noaa-oisst --target ./oisst.zarr
+      pangeo-forge run noaa-oisst --target gs://bucket/arco --max-memory 4GB
+      pangeo-forge run noaa-oisst --set inputs.concat.time.end=1981-10-01
+    """
+    from pangeo_forge.cli.progress_bars import front_end
+    from pangeo_forge.recipe.load import load_recipe
+
+    loaded = load_recipe(recipe, params=pairs(given["params"], "--param"), set_=given["set_"])
+    with front_end(quiet=as_json) as shown:
+        shown.note(f"{loaded.id}: {loaded.title}")
+        from pangeo_forge.runs.execution import run_recipe
+
+        result = run_recipe(loaded, settings_from(given), shown)
+    report(result, as_json)
+
+
+def settings_from(given: dict[str, Any]) -> Any:
+    """Run settings from command line options."""
+    from pangeo_forge.runs.settings import DEFAULT_MEMORY, RunSettings
+
+    return RunSettings(
+        target=given.get("target"),
+        cache=given["cache"],
+        prune=given.get("prune"),
+        max_memory=given["max_memory"] or DEFAULT_MEMORY,
+        workers=given["workers"],
+        mode=given["mode"],
+        overwrite=given.get("overwrite", False),
+        allow_python=given["allow_python"],
+        verify=not given.get("no_verify", False),
+    )
+
+
+def report(result: Any, as_json: bool, *, kept: bool = True) -> None:
+    """Print what a run did."""
+    if as_json:
+        click.echo(json.dumps({"ok": True, **result.to_json()}, default=str))
+        return
+    for warning in result.warnings:
+        click.echo(click.style("warning: ", fg="yellow", bold=True) + warning, err=True)
+    for name, value in result.lines():
+        if kept or name != "store":
+            click.echo(f"{name:<8} {value}")
+    if kept:
+        click.echo(f'open it  xarray.open_zarr("{result.store}")')

@@ -1,0 +1,136 @@
+"""The inputs of a recipe as datasets: fetch, open, transform, in one place for scan, write and verify."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from pangeo_forge.dataset.model import Index
+from pangeo_forge.errors import PangeoForgeError
+from pangeo_forge.inputs.arrays import ArrayCache
+from pangeo_forge.inputs.lazy import ArraySource, Locator
+from pangeo_forge.inputs.openers import opened
+from pangeo_forge.inputs.source import InputSource, OpenOptions
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from pangeo_forge.inputs.fetch import FetchedInput, Fetcher
+    from pangeo_forge.pattern.pattern import FilePattern, PatternItem
+    from pangeo_forge.recipe.model import Recipe
+
+FETCH_BATCH = 64
+"""Inputs that a worker asks the fetcher for at a time."""
+
+
+@dataclass(frozen=True)
+class Archive:
+    """Opens the inputs of a recipe by their position. Picklable: connections and caches are made where it is used.
+
+    Parameters
+    ----------
+    recipe: what to open and how to transform it.
+    pattern: the inputs; a pruned pattern gives a pruned archive.
+    fetcher: how inputs are fetched; picklable.
+    scratch: folder for unpacked files.
+    allow_python: whether the recipe's own Python hook may run.
+    """
+
+    recipe: Recipe
+    pattern: FilePattern
+    fetcher: Fetcher
+    scratch: str | None = None
+    allow_python: bool = False
+    _arrays: dict[int, ArrayCache] = field(default_factory=dict, repr=False, compare=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**{k: v for k, v in self.__dict__.items() if k not in ("_arrays", "options")}, "_arrays": {}}
+
+    @cached_property
+    def options(self) -> OpenOptions:
+        """The recipe's ``open`` section."""
+        return OpenOptions.from_recipe(self.recipe, scratch=self.scratch)
+
+    @property
+    def decode_times(self) -> bool:
+        """Whether variables with time units are times."""
+        return self.options.decode_times
+
+    def item(self, index: Index) -> PatternItem:
+        """Key and URL of an input."""
+        return self.pattern.item(index)
+
+    def label(self, index: Index) -> str:
+        """Key and URL of an input, for messages."""
+        return self.pattern.item(index).label
+
+    def concat_values(self, item: PatternItem) -> Mapping[str, Any]:
+        """Value of each concat key that has one, by dimension: the coordinate of a dimension that files do not name."""
+        named = {k.name: k.dim for k in self.pattern.concat_keys}
+        listed = self.recipe.inputs.url is None
+        return {} if listed else {dim: item.key[name].value for name, dim in named.items() if dim is not None}
+
+    # -- fetch -------------------------------------------------------------------------------------------------------
+
+    def fetch(self, item: PatternItem) -> FetchedInput:
+        """The local copy of an input (or the input itself where it is local)."""
+        return self.fetcher.fetch(item.url, item.label)
+
+    def fetch_range(self, start: int, stop: int) -> Iterator[tuple[PatternItem, FetchedInput | PangeoForgeError]]:
+        """Inputs of the positions [start, stop), fetched side by side as far as the host allows; errors as values."""
+        for low in range(start, stop, FETCH_BATCH):
+            items = [self.pattern[i] for i in range(low, min(stop, low + FETCH_BATCH))]
+            present = [item for item in items if not item.missing]
+            yield from zip(present, self.fetcher.fetch_all([(i.url, i.label) for i in present]), strict=True)
+
+    # -- open --------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def dataset(self, item: PatternItem) -> Iterator[xr.Dataset]:
+        """An input as a dataset, as stored, with the recipe's transforms applied (lazily)."""
+        source = self._source(item)
+        with opened(source, self._options_of(item)) as raw:
+            yield self._transformed(raw, item)
+
+    @contextmanager
+    def plain_dataset(self, item: PatternItem) -> Iterator[xr.Dataset]:
+        """The same input along another code path: xarray's own engine for its format, where there is one."""
+        from pangeo_forge.dataset.plain import opened_plainly
+
+        with opened_plainly(self._source(item), self._options_of(item)) as raw:
+            yield self._transformed(raw, item)
+
+    def arrays(self, item: PatternItem, locators: Sequence[Locator], threads: int = 1) -> list[ArraySource]:
+        """Stored arrays of an input, without opening the dataset: for reading raw chunks."""
+        source = self._source(item)
+        if source.path is None:
+            raise ValueError(f"{source.where} has no local copy to read raw chunks from")
+        found = self._array_cache.get(locators[0].kind, source.path, [entry.array for entry in locators])
+        arrays = [found[entry.array] for entry in locators]
+        return [a.with_threads(threads) if threads > 1 and hasattr(a, "with_threads") else a for a in arrays]
+
+    @property
+    def _array_cache(self) -> ArrayCache:
+        return self._arrays.setdefault(0, ArrayCache())
+
+    def _source(self, item: PatternItem) -> InputSource:
+        fetched = self.fetch(item)
+        return InputSource(item.url, fetched.path, item.label, dict(self.recipe.fetch.storage_options or {}))
+
+    def _options_of(self, item: PatternItem) -> OpenOptions:
+        from dataclasses import replace
+
+        return replace(self.options, member=item.member) if item.member else self.options
+
+    def _transformed(self, raw: xr.Dataset, item: PatternItem) -> xr.Dataset:
+        from pangeo_forge.dataset.transforms import Context, apply_transforms
+
+        if not self.recipe.transforms:
+            return raw
+        context = Context(
+            key=item.key, url=item.url, label=item.label, folder=self.recipe.folder, allow_python=self.allow_python
+        )
+        return apply_transforms(raw, self.recipe.transforms, context)

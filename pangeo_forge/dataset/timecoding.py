@@ -1,0 +1,133 @@
+"""The one exact encoding of each time variable: the inputs' own where they agree, else one that holds all their times."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pangeo_forge.dataset import time
+from pangeo_forge.dataset.conflicts import conflict, raise_for
+from pangeo_forge.dataset.members import Member
+from pangeo_forge.dataset.model import TimeUnits
+from pangeo_forge.dataset.settings import CombineSettings
+from pangeo_forge.dataset.values import ticks_of
+from pangeo_forge.errors import CombineError
+
+
+@dataclass(frozen=True)
+class TimeCoding:
+    """Units, calendar and dtype of a time variable (and of its bounds) in the target."""
+
+    units: TimeUnits
+    dtype: str
+    passes: bool
+    """Stored numbers of all inputs go through as they are."""
+
+
+def choose_coding(families: Sequence[list[Member]], settings: CombineSettings, *, is_axis: bool) -> TimeCoding:
+    """The coding of a time variable and of those that share its units.
+
+    Parameters
+    ----------
+    families: members of the variable, then of its bounds.
+    is_axis: the coordinate of a concat dim, to which ``combine.time`` applies even when inputs agree.
+
+    Raises
+    ------
+    CombineError: C020 times that the declared units cannot hold exactly, C022 calendars that differ.
+    """
+    members = [m for family in families for m in family]
+    first = families[0][0].layout
+    assert first.time is not None
+    ticks = _known_ticks(members)
+    calendar = _calendar(families[0], ticks, settings if is_axis else None)
+    declared = bool(is_axis and (settings.time_units or settings.time_calendar))
+    if _agree(families) and not declared and first.time.units:
+        return TimeCoding(first.time, first.dtype, True)
+    if ticks is None:
+        return _unseen(families, calendar)
+    spelling = settings.time_calendar if is_axis and settings.time_calendar else first.time.spelling
+    for units, dtype in _candidates(first.time, first.dtype, ticks, calendar, settings if is_axis else None):
+        try:
+            time.encode(ticks, units, calendar, dtype, missing=time.NAT)
+        except CombineError as error:
+            problem = error
+            continue
+        return TimeCoding(TimeUnits(units, calendar, spelling or calendar), dtype, False)
+    raise problem
+
+
+def _known_ticks(members: Sequence[Member]) -> np.ndarray | None:
+    parts = []
+    for m in {id(m.content): m for m in members}.values():
+        if m.content is None or m.content.values is None or m.layout.time is None:
+            return None
+        parts.append(ticks_of(m.content.values, m.layout.packing, m.layout.time).reshape(-1))
+    calendar = members[0].layout.time.calendar if members[0].layout.time else "standard"
+    return np.unique(np.concatenate(time.unify(parts, calendar)))
+
+
+def _agree(families: Sequence[list[Member]]) -> bool:
+    """Whether all inputs mean the same by a stored number, and store it alike."""
+    for family in families:
+        layouts = {id(m.layout): m.layout for m in family}.values()
+        if len({(x.dtype, repr(x.packing)) for x in layouts}) > 1:
+            return False
+    times = {m.layout.time for family in families for m in family}
+    if any(t is None or not t.units for t in times):
+        return len(times) == 1
+    return len({(time.axis(t.units, t.calendar)[:2], t.calendar) for t in times if t is not None}) == 1
+
+
+def _calendar(found: Sequence[Member], ticks: np.ndarray | None, settings: CombineSettings | None) -> str:
+    """The calendar of the target, normalised; inputs of other calendars are a conflict unless their dates are the same."""
+    said = [(m.layout.time.calendar, m.label) for m in found if m.layout.time is not None]
+    calendars = list(dict.fromkeys(c for c, _ in said))
+    chosen = time.normal_calendar(settings.time_calendar) if settings and settings.time_calendar else calendars[0]
+    hint = "mend the attribute of the odd ones with the transform attrs, if it is wrong; dates of other calendars cannot be mixed"
+    if any(not time.same_axis(a, b, ticks) for a in calendars for b in calendars):
+        problem = conflict("C022", found[0].layout.name, "calendar", said, hint)
+        raise_for([problem] if problem else [])
+    if not time.same_axis(calendars[0], chosen, ticks):
+        raise CombineError(
+            f"the times of {found[0].layout.name!r} are of the calendar {calendars[0]!r} and cannot be written in {chosen!r}",
+            code="C022",
+            where=found[0].label,
+            hint="leave combine.time.calendar out",
+        )
+    return chosen
+
+
+def _candidates(
+    first: TimeUnits, dtype: str, ticks: np.ndarray, calendar: str, settings: CombineSettings | None
+) -> list[tuple[str, str]]:
+    """Units and dtypes to try, best first."""
+    integer = dtype if np.dtype(dtype).kind in "iu" else "<i8"
+    if settings and settings.time_units:
+        return [(settings.time_units, "<i8"), (settings.time_units, "<f8")]
+    coarse = (time.coarsest(ticks, calendar).units, "<i8")
+    if not first.units:
+        return [coarse]
+    tried = [(first.units, dtype)] if not np.isnat(ticks).any() or np.dtype(dtype).kind == "f" else []
+    return [*tried, (first.units, integer), (first.units, "<i8"), coarse]
+
+
+def _unseen(families: Sequence[list[Member]], calendar: str) -> TimeCoding:
+    """For times that the scan did not read: a unit that divides all units, from the first reference, in int64."""
+    layouts = list({id(m.layout): m.layout for family in families for m in family}.values())
+    axes = [time.axis(x.time.units, x.time.calendar) for x in layouts if x.time is not None and x.time.units]
+    first = layouts[0].time
+    assert first is not None
+    fine = 1 if calendar in time.REAL_CALENDARS else 1000
+    if axes and all(np.dtype(x.dtype).kind in "iu" and not x.packing.is_scaled for x in layouts):
+        fine = int(
+            np.gcd.reduce(
+                np.array([n for reference, unit, _ in axes for n in (unit, reference - axes[0][0])], dtype=object)
+            )
+        )
+    name = time.unit_name(fine)
+    since: Any = first.units.split("since", 1)[1].strip() if first.units else "1970-01-01"
+    return TimeCoding(TimeUnits(f"{name} since {since}", calendar, first.spelling or calendar), "<i8", False)

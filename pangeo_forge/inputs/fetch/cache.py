@@ -1,0 +1,212 @@
+"""The content-addressed cache of inputs, on any fsspec target.
+
+Layout under the cache's URL (``docs/fetch.md``)::
+
+    v1/entries/<kk>/<key>.json    key: sha256 of the URL without secrets; what the server said, and the digest
+    v1/blobs/<dd>/<digest>        the file; digest: its sha256
+    v1/partial/<key>              on its way (local caches)
+
+A blob is complete before its entry names it: an entry is the promise that the blob is what the server had.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from pangeo_forge.errors import InputError
+from pangeo_forge.inputs.fetch.address import local_path
+from pangeo_forge.inputs.fetch.failure import from_os_error
+from pangeo_forge.inputs.fetch.partial import PartialFile
+
+VERSION = "v1"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the cache knows of one URL."""
+
+    key: str
+    url: str
+    """Without secrets."""
+    size: int
+    sha256: str
+    etag: str | None
+    last_modified: str | None
+    fetched_at: str
+    """UTC, ISO 8601."""
+    format: int = 1
+
+
+@dataclass(frozen=True)
+class Cache:
+    """Where inputs are kept.
+
+    Parameters
+    ----------
+    url: a folder, or any fsspec URL (``gs://bucket/cache``).
+    storage_options: fsspec options of ``url``; not shown.
+    """
+
+    url: str
+    storage_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    _made: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"url": self.url, "storage_options": dict(self.storage_options), "_made": {}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def root(self) -> str | None:
+        """Local folder of the cache; None when it is elsewhere."""
+        return None if (path := local_path(self.url)) is None else os.path.abspath(path)
+
+    @property
+    def is_local(self) -> bool:
+        """True when blobs can be opened where they are."""
+        return self.root is not None
+
+    def entry(self, key: str) -> Entry | None:
+        """The entry of ``key`` if it is readable and its blob has the promised size; None otherwise."""
+        text = self._read(self._entry_path(key))
+        found = None if text is None else parse_entry(text)
+        if found is None or found.key != key or self.blob_size(found.sha256) != found.size:
+            return None
+        return found
+
+    def blob_path(self, digest: str) -> str:
+        """Where a blob is: a local path, or the path in the cache's file system."""
+        return self._path("blobs", digest[:2], digest)
+
+    def blob_size(self, digest: str) -> int | None:
+        """Bytes of a blob; None when it is absent."""
+        path = self.blob_path(digest)
+        if self.is_local:
+            try:
+                return os.stat(path).st_size
+            except OSError:
+                return None
+        try:
+            return int(self._fs().info(path)["size"])
+        except FileNotFoundError:
+            return None
+
+    def partial(self, key: str, scratch: str) -> PartialFile:
+        """The locked temporary file of ``key``: beside the blobs (so that a rename publishes it), or in ``scratch``."""
+        path = self._path("partial", key) if self.is_local else os.path.join(scratch, "partial", key)
+        self._folder(os.path.dirname(path))
+        return PartialFile(path)
+
+    def publish(self, part: PartialFile, entry: Entry) -> None:
+        """Make ``part`` the blob of ``entry``; the entry comes last."""
+        if self.is_local:
+            blob = self.blob_path(entry.sha256)
+            self._folder(os.path.dirname(blob))
+            part.publish(blob)
+        else:
+            part.sync()
+            self._fs().put_file(part.path, self.blob_path(entry.sha256))
+        self.record(entry)
+
+    def record(self, entry: Entry) -> None:
+        """Write an entry, whole or not at all."""
+        path, text = self._entry_path(entry.key), json.dumps(asdict(entry), separators=(",", ":"))
+        if not self.is_local:
+            self._fs().pipe_file(path, text.encode())
+            return
+        self._folder(os.path.dirname(path))
+        draft = f"{path}.{os.getpid()}.new"
+        try:
+            with open(draft, "w", encoding="utf-8") as file:
+                file.write(text)
+            os.replace(draft, path)
+        except OSError as error:
+            raise from_os_error(error, path) from error
+
+    def forget(self, entry: Entry, *, blob: bool = False) -> None:
+        """Remove an entry (and its blob: a corrupt one)."""
+        for path in [self._entry_path(entry.key)] + ([self.blob_path(entry.sha256)] if blob else []):
+            self.remove(path)
+
+    def remove(self, path: str) -> None:
+        """Delete one file of the cache, if it is there."""
+        try:
+            os.unlink(path) if self.is_local else self._fs().rm_file(path)
+        except FileNotFoundError:
+            pass
+
+    def download(self, digest: str, path: str) -> None:
+        """Copy a blob of a remote cache to the local ``path``."""
+        self._fs().get_file(self.blob_path(digest), path)
+
+    def files(self, kind: str) -> Iterator[tuple[str, int]]:
+        """Paths and sizes of all ``entries``, ``blobs`` or ``partial`` files."""
+        folder = self._path(kind)
+        if not self.is_local:
+            try:
+                found = self._fs().find(folder, detail=True)
+            except FileNotFoundError:
+                return
+            yield from ((path, int(info["size"])) for path, info in sorted(found.items()))
+            return
+        for base, folders, names in os.walk(folder):
+            folders.sort()
+            for name in sorted(names):
+                path = os.path.join(base, name)
+                if os.path.isfile(path):
+                    yield path, os.stat(path).st_size
+
+    def open(self, path: str) -> Any:
+        """A file of the cache, opened for reading bytes."""
+        return open(path, "rb") if self.is_local else self._fs().open(path, "rb")
+
+    def _read(self, path: str) -> bytes | None:
+        try:
+            if self.is_local:
+                with open(path, "rb") as file:
+                    return file.read()
+            return bytes(self._fs().cat_file(path))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise InputError(f"cannot read the cache: {error}", code="I311", where=self.url, hint="check --cache and its credentials") from error
+
+    def _entry_path(self, key: str) -> str:
+        return self._path("entries", key[:2], key + ".json")
+
+    def _path(self, *names: str) -> str:
+        if "base" not in self._made:
+            self._made["base"] = (self.root or self._fs()._strip_protocol(self.url).rstrip("/")) + "/" + VERSION
+        return "/".join((self._made["base"], *names))
+
+    def _folder(self, path: str) -> None:
+        if path not in self._made:
+            try:
+                os.makedirs(path, exist_ok=True)
+            except OSError as error:
+                raise from_os_error(error, path) from error
+            self._made[path] = True
+
+    def _fs(self) -> Any:
+        if "fs" not in self._made:
+            os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")  # else gcsfs probes the bucket's kind for minutes
+            import fsspec
+
+            self._made["fs"] = fsspec.core.url_to_fs(self.url, **self.storage_options)[0]
+        return self._made["fs"]
+
+
+def parse_entry(text: bytes) -> Entry | None:
+    """An entry from its JSON; None when it is torn or of another format."""
+    try:
+        found = json.loads(text)
+        entry = Entry(**found)
+        return entry if entry.format == 1 and isinstance(entry.size, int) and len(entry.sha256) == 64 else None
+    except (ValueError, TypeError):
+        return None

@@ -1,0 +1,48 @@
+"""Bodies that a server codes although ``identity`` was asked for."""
+
+from __future__ import annotations
+
+import zlib
+from urllib.parse import urlsplit
+
+from pangeo_forge.inputs.fetch.failure import Transient, refused
+
+
+class Decoder:
+    """Streams gzip or zlib, several gzip members included."""
+
+    def __init__(self) -> None:
+        self._inflate = zlib.decompressobj(wbits=47)
+        self._fed = False
+
+    @property
+    def complete(self) -> bool:
+        """True when the stream ended where it should (no bytes at all: an empty file)."""
+        return self._inflate.eof or not self._fed
+
+    def feed(self, data: bytes) -> bytes:
+        """Decoded bytes."""
+        out: list[bytes] = []
+        try:
+            while data:
+                if self._inflate.eof:
+                    self._inflate = zlib.decompressobj(wbits=47)
+                self._fed = True
+                out.append(self._inflate.decompress(data))
+                data = self._inflate.unused_data
+        except zlib.error as error:
+            raise Transient(f"the coded body is damaged ({error})") from None
+        return b"".join(out)
+
+
+def decoder_for(encoding: str | None, url: str, where: str) -> Decoder | None:
+    """The decoder of a Content-Encoding; None: the body is the file.
+
+    Servers that know nothing but suffixes call ``x.nc.gz`` an ``x.nc`` coded as gzip; there the coded body is the file.
+    """
+    coding = (encoding or "identity").strip().lower()
+    if coding in ("identity", ""):
+        return None
+    if coding in ("gzip", "x-gzip", "deflate"):
+        return None if urlsplit(url).path.lower().endswith((".gz", ".tgz")) else Decoder()
+    raise refused(where, f"the server codes the body as {coding!r}, which was not asked for")

@@ -1,0 +1,177 @@
+"""One HTTP request and its answer over libcurl, chosen by measurement (``benchmarks/fetch.py``).
+
+libcurl brings connection reuse, TLS, chunked coding, stall detection and the address of each connection before it is made.
+Redirects are not left to it: every hop passes the guard and loses credentials that are not meant for it.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from pangeo_forge.errors import InputError
+from pangeo_forge.inputs.fetch.credentials import REDACTOR
+from pangeo_forge.inputs.fetch.failure import Transient, refused
+from pangeo_forge.inputs.fetch.guard import Guard
+
+_BUFFER = 512 * 1024
+_HEADER_LIMIT = 256 * 1024
+
+
+@dataclass
+class Response:
+    """Status and headers (names in lower case); ``cookies`` holds the Set-Cookie lines."""
+
+    status: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+    cookies: list[str] = field(default_factory=list)
+
+
+OnHead = Callable[[Response], bool]
+OnBody = Callable[[bytes], None]
+
+
+class Stop(Exception):  # noqa: N818 - not an error
+    """Raised by a body callback that has seen enough."""
+
+
+class Exchange:
+    """Receives one answer. Exceptions of the callbacks come out of :meth:`perform`; libcurl would swallow them."""
+
+    def __init__(self, where: str, on_head: OnHead, on_body: OnBody, guard: Guard | None) -> None:
+        self.where = where
+        self.response = Response()
+        self._on_head = on_head
+        self._on_body = on_body
+        self._guard = guard
+        self._wants_body: bool | None = None
+        self._error: BaseException | None = None
+        self._header_bytes = 0
+
+    def perform(self, curl: Any, url: str, headers: Mapping[str, str], timeout: float, *, head: bool = False) -> Response:
+        """Send the request and receive the answer. Raises Transient, InputError, or what a callback raised."""
+        import pycurl
+
+        _prepare(curl, timeout, self._guard)
+        curl.setopt(pycurl.URL, url)
+        curl.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in headers.items()])
+        curl.setopt(pycurl.HEADERFUNCTION, self._header)
+        curl.setopt(pycurl.WRITEFUNCTION, self._body)
+        curl.setopt(pycurl.NOBODY, 1 if head else 0)
+        if not head:
+            curl.setopt(pycurl.HTTPGET, 1)
+        if self._guard is not None:
+            curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
+        try:
+            curl.perform()
+        except pycurl.error as error:
+            self._fail(error)
+        if self._error is None and self._wants_body is None:
+            self._try(self._begin)  # a body of no bytes
+        if self._error is not None and not isinstance(self._error, Stop):
+            raise self._error
+        return self.response
+
+    def _fail(self, error: Any) -> None:
+        import pycurl
+
+        if self._error is not None:
+            if isinstance(self._error, Stop):
+                return
+            raise self._error from None
+        code, text = error.args[0], REDACTOR(str(error.args[1]))
+        if code in (pycurl.E_PEER_FAILED_VERIFICATION, pycurl.E_SSL_CACERT_BADFILE, pycurl.E_SSL_ISSUER_ERROR):
+            raise InputError(
+                f"the server's certificate is not valid ({text})", code="I313", where=self.where, hint="check the URL and SSL_CERT_FILE"
+            ) from None
+        if code in (pycurl.E_URL_MALFORMAT, pycurl.E_UNSUPPORTED_PROTOCOL):
+            raise refused(self.where, f"is not a valid URL ({text})") from None
+        raise Transient(text) from None
+
+    def _try(self, call: Callable[[], Any]) -> bool:
+        try:
+            call()
+        except BaseException as error:  # noqa: BLE001 - handed to perform(), which raises it
+            self._error = error
+            return False
+        return True
+
+    def _header(self, line: bytes) -> int | None:
+        self._header_bytes += len(line)
+        if self._header_bytes > _HEADER_LIMIT:
+            self._error = Transient("the server's headers never end")
+            return -1
+        text = line.decode("latin-1").rstrip("\r\n")
+        if text.startswith("HTTP/") and ":" not in text.split(" ")[0]:
+            parts = text.split(" ", 2)
+            self.response = Response(int(parts[1]) if len(parts) > 1 and parts[1].isdigit() else 0)
+        elif text:
+            name, _, value = text.partition(":")
+            name = name.strip().lower()
+            if name == "set-cookie":
+                self.response.cookies.append(value.strip())
+            self.response.headers[name] = value.strip()
+        return None
+
+    def _begin(self) -> None:
+        self._wants_body = self._on_head(self.response)
+
+    def _body(self, data: bytes) -> int | None:
+        if self._wants_body is None and not self._try(self._begin):
+            return -1
+        if not self._wants_body:
+            self._header_bytes += len(data)
+            if self._header_bytes > _HEADER_LIMIT:  # an error page that never ends: closing costs less than reading it
+                self._error = Stop()
+                return -1
+            return None
+        return None if self._try(lambda: self._on_body(data)) else -1
+
+    def _open_socket(self, purpose: int, address: Any) -> Any:
+        import pycurl
+
+        family, kind, protocol, peer = address
+        assert self._guard is not None
+        try:
+            self._guard.check_address(peer[0].decode() if isinstance(peer[0], bytes) else peer[0], self.where)
+            return socket.socket(family, kind, protocol)
+        except BaseException as error:  # noqa: BLE001 - as in _try
+            self._error = error
+            return pycurl.SOCKET_BAD
+
+
+def _prepare(curl: Any, timeout: float, guard: Guard | None) -> None:
+    import pycurl
+
+    curl.reset()  # options only: connections and the DNS cache live on
+    curl.setopt(pycurl.NOSIGNAL, 1)
+    curl.setopt(pycurl.BUFFERSIZE, _BUFFER)
+    curl.setopt(pycurl.MAXCONNECTS, 1)
+    curl.setopt(pycurl.FOLLOWLOCATION, 0)
+    curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
+    curl.setopt(pycurl.HTTP_CONTENT_DECODING, 0)
+    curl.setopt(pycurl.CONNECTTIMEOUT_MS, int(timeout * 1000))
+    curl.setopt(pycurl.LOW_SPEED_LIMIT, 100)  # bytes a second: a server that drips is as good as one that stalls
+    curl.setopt(pycurl.LOW_SPEED_TIME, max(1, round(timeout)))
+    if guard is not None:
+        curl.setopt(pycurl.PROXY, "")  # through a proxy, the address that is reached could not be checked
+    bundle = _certificates()
+    if bundle:
+        curl.setopt(pycurl.CAINFO, bundle)
+
+
+@cache
+def _certificates() -> str | None:
+    named = os.environ.get("SSL_CERT_FILE") or os.environ.get("CURL_CA_BUNDLE") or ssl.get_default_verify_paths().cafile
+    if named and os.path.exists(named):
+        return named
+    try:
+        import certifi
+    except ImportError:
+        return None
+    return certifi.where()

@@ -1,0 +1,109 @@
+"""Attributes of HDF5 objects as netCDF means them, read through h5py's low level, which costs a third of its high level."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+HIDDEN = frozenset(
+    [
+        "REFERENCE_LIST",
+        "CLASS",
+        "DIMENSION_LIST",
+        "NAME",
+        "_Netcdf4Dimid",
+        "_Netcdf4Coordinates",
+        "_nc3_strict",
+        "_NCProperties",
+        "_NCCOPY",
+    ]
+)
+"""Bookkeeping of the netCDF-4 library and of HDF5's dimension scales."""
+
+_LEFT_OUT = HIDDEN - {"_NCCOPY"}
+
+
+def read_attributes(node: Any, place: str, messages: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Attributes of ``node`` (an ``h5py.h5g.GroupID`` or ``h5d.DatasetID``), and its hidden ones as identifiers.
+
+    Values are what netCDF libraries give: text as str, one-element arrays as scalars, several strings as a list. Bytes
+    that are no UTF-8 are mended and told in ``messages``; references and other types without a meaning are left out, too.
+    """
+    from h5py import h5a
+
+    attrs: dict[str, Any] = {}
+    hidden: dict[str, Any] = {}
+    for number in range(h5a.get_num_attrs(node)):
+        attribute = h5a.open(node, index=number)
+        name = attribute.name.decode("utf-8", "surrogateescape")
+        if name in _LEFT_OUT:
+            hidden[name] = attribute
+            continue
+        clean = _mended(name, f"name of an attribute of {place}", messages)
+        try:
+            value = read_value(attribute, f"{place}@{clean}", messages)
+        except (OSError, TypeError, ValueError, NotImplementedError) as error:
+            messages.append(f"attribute {clean!r} of {place} was left out: it cannot be read ({error})")
+            continue
+        if value is not None:
+            attrs[clean] = value
+    return attrs, hidden
+
+
+def read_value(attribute: Any, place: str, messages: list[str]) -> Any:
+    """Value of one ``h5py.h5a.AttrID``; None when it has no meaning in a dataset (references)."""
+    from h5py import h5r, h5s, h5t
+
+    kind = attribute.get_type()
+    space = attribute.get_space().get_simple_extent_type()
+    if isinstance(kind, h5t.TypeStringID) and space == h5s.NULL:
+        return ""
+    dtype = kind.dtype
+    if space == h5s.NULL:
+        return np.array([], dtype=dtype)
+    if h5t.check_dtype(ref=dtype) in (h5r.Reference, h5r.RegionReference):
+        messages.append(f"attribute {place} was left out: it is an HDF5 reference")
+        return None
+    if isinstance(kind, h5t.TypeStringID):
+        return _text(attribute, kind, place, messages)
+    if isinstance(kind, h5t.TypeArrayID):
+        values = np.empty(attribute.shape + dtype.subdtype[1], dtype=dtype.subdtype[0])
+        attribute.read(values, mtype=kind)
+    else:
+        values = np.empty(attribute.shape, dtype=dtype)
+        attribute.read(values)
+    if isinstance(kind, h5t.TypeCompoundID):
+        messages.append(f"attribute {place} was left out: it is of a compound type")
+        return None
+    if values.dtype.metadata:
+        values = values.view(np.dtype(values.dtype.str)) if values.dtype.kind != "O" else values
+    return values[()] if values.ndim == 0 else values[0] if values.shape == (1,) else values
+
+
+def _text(attribute: Any, kind: Any, place: str, messages: list[str]) -> Any:
+    # The memory type comes from the array's dtype, which tells h5py how strings of variable length become objects.
+    values = np.empty(attribute.shape, dtype=kind.dtype)
+    attribute.read(values)
+    flat = [b.decode("utf-8", "surrogateescape") if isinstance(b, bytes) else b for b in values.reshape(-1).tolist()]
+    texts = [_mended(text, place, messages) for text in flat]
+    return texts[0] if len(texts) == 1 else texts
+
+
+def _mended(text: str, place: str, messages: list[str]) -> str:
+    """``text`` with bytes that are no UTF-8 read as Latin-1, which is what they nearly always are."""
+    if text.isascii():
+        return text
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        messages.append(f"{place} holds bytes that are no UTF-8; they were read as Latin-1")
+        return "".join(map(_mended_character, text))
+    return text
+
+
+def _mended_character(character: str) -> str:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:
+        return chr(code - 0xDC00)
+    return "\ufffd" if 0xD800 <= code <= 0xDFFF else character

@@ -1,0 +1,255 @@
+"""One group of an HDF5 file as stored variables: what they are, on which dimensions, without reading more than small ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from pangeo_forge.errors import InputError
+from pangeo_forge.inputs.lazy import ArraySource
+from pangeo_forge.inputs.openers.assembly import StoredDataset, StoredVariable, matches
+from pangeo_forge.inputs.openers.hdf5_arrays import hdf5_array
+from pangeo_forge.inputs.openers.hdf5_attributes import read_attributes
+from pangeo_forge.inputs.openers.leaves import FieldArray
+
+_DIMENSION_ONLY = b"This is a netCDF dimension but not a netCDF variable"
+
+
+@dataclass
+class _Node:
+    """A dataset of the group before its dimensions are named."""
+
+    dataset: Any
+    attrs: dict[str, Any]
+    hidden: dict[str, Any]
+    shape: tuple[int, ...]
+    path: str
+    is_scale: bool
+    dims: tuple[str, ...] = field(default_factory=tuple)
+
+
+class GroupReader:
+    """Reads the description of ``group`` of an open file (``h5py.h5f.FileID``)."""
+
+    def __init__(self, file: Any, path: str, group: str, dims: Mapping[str, Any], drop: tuple[str, ...]) -> None:
+        self.file, self.path, self.group, self.drop = file, path, group, drop
+        self.given = dict(dims)
+        self.messages: list[str] = []
+        self.phony: list[int] = []
+        self.unused = {k for k in dims if k.startswith("/") and k.rpartition("/")[0] == group.rstrip("/")}
+        self.unused |= {k for k in dims if not k.startswith("/")}
+
+    def read(self) -> StoredDataset:
+        """The group's variables and attributes."""
+        group = self._open_group()
+        attrs, _ = read_attributes(group, self.group, self.messages)
+        nodes = self._nodes(group)
+        ids = {self._dimension_id(n): name for name, n in nodes.items() if n.is_scale and "_Netcdf4Dimid" in n.hidden}
+        for name, node in nodes.items():
+            node.dims = self._dims(name, node, ids)
+        if self.unused:
+            known = sorted({d for n in nodes.values() for d in n.dims})
+            raise InputError(
+                f"open.dims names {sorted(self.unused)[0]!r}, which the file has not",
+                code="I113",
+                where=f"{self.path}:{self.group}",
+                hint=f"variables: {_some(nodes)}; dimensions: {_some(known)}",
+            )
+        sizes = _sizes(nodes)
+        variables: dict[str, StoredVariable] = {}
+        for name, node in nodes.items():
+            if not _is_dimension_only(node):
+                variables.update(self._variables(name.removeprefix("_nc4_non_coord_"), node, sizes))
+        return StoredDataset(variables, attrs, warnings=self.messages)
+
+    def _open_group(self) -> Any:
+        from h5py import h5g, h5o
+
+        try:
+            found = h5o.open(self.file, self.group.encode())
+        except (KeyError, OSError):
+            found = None
+        if isinstance(found, h5g.GroupID):
+            return found
+        groups = ", ".join(group_names(self.file)[:20]) or "the root only"
+        raise InputError(f"no group {self.group!r}", code="I111", where=self.path, hint=f"groups: {groups}")
+
+    def _nodes(self, group: Any) -> dict[str, _Node]:
+        from h5py import h5d, h5l, h5o
+
+        nodes = {}
+        for raw in _names(group):
+            name = raw.decode("utf-8", "replace")
+            if matches(name, self.drop):
+                continue
+            path = f"{self.group.rstrip('/')}/{name}"
+            if group.links.get_info(raw).type == h5l.TYPE_EXTERNAL:
+                self._refuse_elsewhere(path)
+            try:
+                found = h5o.open(group, raw)
+            except (KeyError, OSError) as error:
+                self.messages.append(f"{path} was left out: the link leads nowhere ({error})")
+                continue
+            if not isinstance(found, h5d.DatasetID):
+                continue
+            attrs, hidden = read_attributes(found, path, self.messages)
+            shape = found.shape
+            if shape is None or found.get_space().get_simple_extent_type() not in (0, 1):
+                self.messages.append(f"{path} was left out: it has no values")
+                continue
+            is_scale = "CLASS" in hidden and _raw(hidden["CLASS"]) == b"DIMENSION_SCALE"
+            nodes[name] = _Node(found, attrs, hidden, tuple(shape), path, is_scale)
+        return nodes
+
+    def _refuse_elsewhere(self, path: str) -> None:
+        raise InputError(
+            f"{path} is stored in another file",
+            code="I114",
+            where=self.path,
+            hint="open the file that holds it, or add its name to open.drop",
+        )
+
+    # -- dimensions --------------------------------------------------------------------------------------------------
+
+    def _dimension_id(self, node: _Node) -> int:
+        return int(_raw(node.hidden["_Netcdf4Dimid"]))
+
+    def _dims(self, name: str, node: _Node, ids: Mapping[int, str]) -> tuple[str, ...]:
+        given = self.given.get(node.path)
+        if given is not None:
+            self.unused.discard(node.path)
+            names = [given] if isinstance(given, str) else list(given)
+            if len(names) != len(node.shape):
+                raise InputError(
+                    f"open.dims gives {len(names)} names for {node.path}, which has shape {node.shape}",
+                    code="I113",
+                    where=self.path,
+                )
+            return tuple(names)
+        dims = self._labels(name, node, ids)
+        return tuple(self._given_name(d) for d in self._fill_phony(dims, node.shape))
+
+    def _given_name(self, dim: str) -> str:
+        self.unused.discard(dim)
+        return str(self.given.get(dim, dim))
+
+    def _labels(self, name: str, node: _Node, ids: Mapping[int, str]) -> list[str | None]:
+        from h5py import h5r
+
+        rank = len(node.shape)
+        if node.is_scale and "_Netcdf4Coordinates" in node.hidden:
+            numbers = np.atleast_1d(_raw(node.hidden["_Netcdf4Coordinates"])).tolist()
+            if len(numbers) == rank and all(n in ids for n in numbers):
+                return [ids[n] for n in numbers]
+        if not node.is_scale and "DIMENSION_LIST" in node.hidden:
+            lists = _raw(node.hidden["DIMENSION_LIST"])
+            if len(lists) == rank:
+                # The last scale of a dimension wins, as in netCDF-C.
+                return [self._target(h5r, refs[-1]) if len(refs) else None for refs in lists]
+        # A scale of rank 1 is its own dimension.
+        return [name] if node.is_scale and rank == 1 else [None] * rank
+
+    def _target(self, h5r: Any, reference: Any) -> str | None:
+        found = h5r.get_name(reference, self.file) if reference else None
+        return found.rpartition(b"/")[2].decode("utf-8", "replace") if found else None
+
+    def _fill_phony(self, dims: list[str | None], shape: tuple[int, ...]) -> list[str]:
+        used: set[int] = set()
+        names = []
+        for dim, size in zip(dims, shape, strict=True):
+            if dim is not None:
+                names.append(dim)
+                continue
+            number = next((i for i, n in enumerate(self.phony) if n == size and i not in used), len(self.phony))
+            if number == len(self.phony):
+                self.phony.append(size)
+            used.add(number)
+            names.append(f"phony_dim_{number}")
+        return names
+
+    # -- variables ---------------------------------------------------------------------------------------------------
+
+    def _variables(self, name: str, node: _Node, sizes: Mapping[str, int]) -> dict[str, StoredVariable]:
+        settings = node.dataset.get_create_plist()
+        if settings.get_external_count() or settings.get_layout() == 3:
+            self._refuse_elsewhere(node.path)
+        shape = tuple(sizes[d] if _grows(node, i) else node.shape[i] for i, d in enumerate(node.dims))
+        source = hdf5_array(node.dataset, settings, self.path, node.path, shape, self.messages)
+        if source is None:
+            return {}
+        if source.dtype.names is None:
+            return {name: StoredVariable(node.dims, source, node.attrs)}
+        return self._fields(name, node, source)
+
+    def _fields(self, name: str, node: _Node, source: ArraySource) -> dict[str, StoredVariable]:
+        made = {}
+        for column in source.dtype.names or ():
+            part = source.dtype[column]
+            if part.names is not None or part.subdtype is not None or part.kind in "OV":
+                self.messages.append(f"field {column!r} of {node.path} was left out: it is of type {part}")
+                continue
+            label = f"{name}.{column}"
+            if matches(label, self.drop) or matches(column, self.drop):
+                continue
+            # A table's attributes are about the table; one that is called as a field describes that field.
+            attrs = {k: v for k, v in node.attrs.items() if k not in (source.dtype.names or ())}
+            if column in node.attrs:
+                attrs["long_name"] = node.attrs[column]
+            made[label] = StoredVariable(node.dims, FieldArray(source, column), attrs)
+        return made
+
+
+def group_names(file: Any) -> list[str]:
+    """Paths of the groups below the root."""
+    from h5py import h5g, h5o
+
+    found: list[bytes] = []
+    h5o.visit(file, lambda n: found.append(n))
+    return ["/" + n.decode("utf-8", "replace") for n in found if isinstance(h5o.open(file, n), h5g.GroupID)]
+
+
+def _names(group: Any) -> list[bytes]:
+    """Names in the order of creation where the file keeps it (netCDF-4 does), else sorted."""
+    from h5py import h5, h5p
+
+    names: list[bytes] = []
+    by_creation = group.get_create_plist().get_link_creation_order() & h5p.CRT_ORDER_TRACKED
+    group.links.iterate(lambda n: names.append(n), idx_type=h5.INDEX_CRT_ORDER if by_creation else h5.INDEX_NAME)
+    return names
+
+
+def _raw(attribute: Any) -> Any:
+    """Value of a bookkeeping attribute, as numpy gives it."""
+    kind = attribute.get_type()
+    values = np.empty(attribute.shape, dtype=kind.dtype)
+    attribute.read(values)
+    return values[()] if values.ndim == 0 else values[0] if values.shape == (1,) and values.dtype.kind != "O" else values
+
+
+def _is_dimension_only(node: _Node) -> bool:
+    if not node.is_scale or "NAME" not in node.hidden:
+        return False
+    value = _raw(node.hidden["NAME"])
+    return isinstance(value, (bytes, np.bytes_)) and value.startswith(_DIMENSION_ONLY)
+
+
+def _grows(node: _Node, axis: int) -> bool:
+    return bool(node.dataset.get_space().get_simple_extent_dims(True)[axis] > node.shape[axis])
+
+
+def _sizes(nodes: Mapping[str, _Node]) -> dict[str, int]:
+    """Length of each dimension: of an unlimited one, that of the longest variable on it."""
+    sizes: dict[str, int] = {}
+    for node in nodes.values():
+        if not _is_dimension_only(node):
+            for dim, size in zip(node.dims, node.shape, strict=True):
+                sizes[dim] = max(size, sizes.get(dim, 0))
+    return sizes
+
+
+def _some(names: Any) -> str:
+    listed = list(names)
+    return ", ".join(listed[:12]) + (", ..." if len(listed) > 12 else "") or "none"

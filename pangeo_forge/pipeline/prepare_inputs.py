@@ -1,0 +1,109 @@
+"""What a worker does for a range of inputs before the plan: fetch each, open it, scan it. No Beam here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pangeo_forge import progress
+from pangeo_forge.dataset.archive import Archive
+from pangeo_forge.dataset.combine import Combination
+from pangeo_forge.dataset.model import Index
+from pangeo_forge.dataset.scan import scan_dataset
+from pangeo_forge.dataset.settings import CombineSettings
+from pangeo_forge.errors import CombineError, InputError, PangeoForgeError, RecipeError
+
+
+@dataclass(frozen=True)
+class LedgerEntry:
+    """What is known of an input that went into the dataset."""
+
+    index: Index
+    label: str
+    url: str
+    """Without secrets."""
+    size: int | None
+    etag: str | None
+    last_modified: str | None
+    sha256: str | None
+
+
+@dataclass(frozen=True)
+class FailedInput:
+    """An input that could not be had or opened."""
+
+    index: Index
+    label: str
+    error: PangeoForgeError
+    absent: bool
+    """The source says that it does not exist, as opposed to being broken."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that is known of a set of inputs; merging is associative and commutative."""
+
+    combination: Combination
+    ledger: tuple[LedgerEntry, ...] = ()
+    failed: tuple[FailedInput, ...] = ()
+    nbytes: int = 0
+
+    def merge(self, other: Prepared) -> Prepared:
+        """What is known of the inputs of both."""
+        return Prepared(
+            self.combination.merge(other.combination),
+            self.ledger + other.ledger,
+            self.failed + other.failed,
+            self.nbytes + other.nbytes,
+        )
+
+
+@dataclass(frozen=True)
+class InputPreparer:
+    """Prepares ranges of inputs; picklable."""
+
+    archive: Archive
+    settings: CombineSettings
+    channel: str = ""
+    """Where progress is told."""
+
+    def empty(self) -> Prepared:
+        """Nothing known yet."""
+        return Prepared(Combination.empty(self.settings))
+
+    def prepare(self, start: int, stop: int) -> Prepared:
+        """Fetch, open and scan the inputs of the positions [start, stop).
+
+        An input that fails does not stop the others: all failures are known at the end, at once.
+        """
+        tell = progress.at(self.channel)
+        combination = Combination.empty(self.settings)
+        ledger: list[LedgerEntry] = []
+        failed: list[FailedInput] = []
+        nbytes = 0
+        for item, fetched in self.archive.fetch_range(start, stop):
+            size = 0
+            try:
+                if isinstance(fetched, PangeoForgeError):
+                    raise fetched
+                key = self.archive.concat_values(item)
+                with self.archive.dataset(item) as ds:
+                    scan = scan_dataset(
+                        ds, item.index, item.label, self.settings.concat_dims, key=key, decode_times=self.archive.decode_times
+                    )
+                combination = combination.add(scan) or combination
+                size = fetched.size or 0
+                ledger.append(
+                    LedgerEntry(
+                        item.index, item.label, fetched.url, fetched.size, fetched.etag, fetched.last_modified, fetched.sha256
+                    )
+                )
+            except (InputError, RecipeError, CombineError) as error:
+                failed.append(FailedInput(item.index, item.label, error, is_absent(error)))
+            nbytes += size
+            tell.advance("inputs", 1, size)
+        return Prepared(combination, tuple(ledger), tuple(failed), nbytes)
+
+
+def is_absent(error: PangeoForgeError) -> bool:
+    """Whether the source said that the input does not exist."""
+    return bool(getattr(error, "absent", False))

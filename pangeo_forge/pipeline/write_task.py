@@ -1,0 +1,152 @@
+"""What a worker does for one write task: pull the slices that a block needs, put whole chunks. No Beam here.
+
+A task names a block of the target that is a union of whole chunks. Its inputs are found by arithmetic
+(``Plan.overlaps``), each is opened once for all arrays of the task, values go straight into the block's buffers, and
+whole chunks are encoded and put. Doing a task twice writes the same bytes twice, so any engine may retry it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pangeo_forge.dataset.archive import Archive
+from pangeo_forge.dataset.model import ArrayTemplate, Template
+from pangeo_forge.dataset.read import read_region
+from pangeo_forge.inputs.codec_threads import run_all
+from pangeo_forge.inputs.lazy import Access
+from pangeo_forge.plan import ArrayPlan, Overlap, Plan, Task
+from pangeo_forge.plan.overlaps import Region
+from pangeo_forge.targets.chunks import ChunkStore, new_block
+from pangeo_forge.targets.protocol import Written
+from pangeo_forge.targets.zarr import ZarrTarget
+
+
+Block = tuple[ArrayPlan, Region, np.ndarray]
+"""Values of a region of an array."""
+
+
+@dataclass(frozen=True)
+class TaskReport:
+    """What tasks did; reports add up."""
+
+    tasks: int = 0
+    inputs_opened: int = 0
+    bytes_read: int = 0
+    """Uncompressed bytes taken from inputs."""
+    written: Written = field(default_factory=lambda: Written(0, 0, 0, 0))
+    seconds: float = 0.0
+    """Sum over tasks."""
+
+    def merge(self, other: TaskReport) -> TaskReport:
+        """The sum of two reports."""
+        return TaskReport(
+            self.tasks + other.tasks,
+            self.inputs_opened + other.inputs_opened,
+            self.bytes_read + other.bytes_read,
+            self.written + other.written,
+            self.seconds + other.seconds,
+        )
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A piece of one array that one input holds, and the place in a block where it goes."""
+
+    array: ArrayTemplate
+    overlap: Overlap
+    into: np.ndarray
+
+
+@dataclass(frozen=True)
+class TaskWriter:
+    """Does the write tasks of a plan; picklable, the same object serves all threads of a worker."""
+
+    plan: Plan
+    template: Template
+    archive: Archive
+    target: ZarrTarget
+    intermediate: ChunkStore | None = None
+    """Where arrays between two passes are kept."""
+
+    def run(self, number: int, stage: int = 0) -> TaskReport:
+        """Do one task of a stage, whole."""
+        began = time.perf_counter()
+        task = self.plan.task(number, stage)
+        what = self.plan.stages[stage]
+        if what.reads_inputs:
+            blocks, opened = self._read_inputs(task)
+        else:
+            blocks, opened = self._read_intermediate(task), 0
+        store = self.target.chunks if what.writes_target else self._between
+        pending = [store.start_block(array, region, block) for array, region, block in blocks]
+        written = Written(0, 0, 0, 0)
+        for block_written in pending:
+            written += block_written.result()
+        nbytes = sum(block.nbytes for _, _, block in blocks)
+        return TaskReport(1, opened, nbytes, written, time.perf_counter() - began)
+
+    # -- from inputs -------------------------------------------------------------------------------------------------
+
+    def _read_inputs(self, task: Task) -> tuple[list[Block], int]:
+        wanted: dict[int, list[_Wanted]] = defaultdict(list)
+        blocks: list[Block] = []
+        for array, region in self.plan.regions(task):
+            pieces = list(self.plan.overlaps(array, region))
+            block = new_block(array, region, pieces, self.plan.zarr_format)
+            blocks.append((array, region, block))
+            template = self.template.array(array.name)
+            for piece in pieces:
+                wanted[piece.ordinal].append(_Wanted(template, piece, block[piece.block]))
+        inputs = list(wanted.values())
+        # One huge input: its chunks are decoded side by side; many inputs: they are.
+        within = self.plan.threads if len(inputs) == 1 else 1
+        run_all(lambda parts: self._read_input(parts, within), inputs, self.plan.threads)
+        return blocks, len(inputs)
+
+    def _read_input(self, parts: list[_Wanted], threads: int) -> None:
+        item = self.archive.item(parts[0].overlap.index)
+        views = [(part, self._access(part)) for part in parts]
+        direct = [(part, access) for part, access in views if access is not None]
+        if direct:
+            arrays = self.archive.arrays(item, [access.locator for _, access in direct], threads)
+            for (part, access), source in zip(direct, arrays, strict=True):
+                access.bind(source)[part.overlap.source].read(out=part.into)
+        general = [part for part, access in views if access is None]
+        if general:
+            with self.archive.dataset(item) as ds:
+                for part in general:
+                    part.into[...] = read_region(
+                        ds,
+                        part.array,
+                        part.overlap.source,
+                        concat_dims=self.template.concat_dims,
+                        label=item.label,
+                        decode_times=self.archive.decode_times,
+                    )
+
+    def _access(self, part: _Wanted) -> Access | None:
+        """The pure view by which raw chunks can be read, if this array's stored values go through as they are."""
+        array = part.array
+        if array.recode or not array.accesses:
+            return None
+        which = 0 if array.access_of is None else int(array.access_of[part.overlap.ordinal])
+        return array.accesses[which] if which >= 0 else None
+
+    # -- from the first pass -----------------------------------------------------------------------------------------
+
+    def _read_intermediate(self, task: Task) -> list[Block]:
+        blocks = []
+        for array, region in self.plan.regions(task):
+            block = self._between.read_block(self.plan.intermediate_array(array.name), region)
+            blocks.append((array, region, block))
+        return blocks
+
+    @property
+    def _between(self) -> ChunkStore:
+        if self.intermediate is None:
+            raise ValueError("a plan of two passes needs a place for its intermediate arrays")
+        return self.intermediate

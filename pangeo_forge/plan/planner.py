@@ -1,0 +1,201 @@
+"""From a template and a layout to a Plan, within the memory allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase as fnmatch
+from typing import Any
+
+import numpy as np
+
+from pangeo_forge.dataset.model import ArrayTemplate, Template
+from pangeo_forge.errors import PlanError
+from pangeo_forge.plan.blocks import Workload, choose_blocks, group_arrays
+from pangeo_forge.plan.compact import plain
+from pangeo_forge.plan.grid import check_dims, make_grid
+from pangeo_forge.plan.layout import DEFAULT_COMPRESSOR, Layout, VariableLayout
+from pangeo_forge.plan.memory import Resources
+from pangeo_forge.plan.overlaps import InputGrid
+from pangeo_forge.plan.plan import ArrayPlan, Plan, Stage, TaskGroup
+from pangeo_forge.plan.rechunk import two_passes
+
+
+def make_plan(
+    template: Template,
+    target: Layout | Any,
+    *,
+    resources: Resources | None = None,
+    recipe: Mapping[str, str] | None = None,
+) -> Plan:
+    """Plan the writing of ``template``.
+
+    Parameters
+    ----------
+    target: a :class:`Layout`, or a recipe's ``target`` section.
+    resources: memory and parallelism; see :class:`Resources`.
+    recipe: ``id``, ``title`` and ``fingerprint``, kept in the plan and in the store's attributes.
+
+    Raises
+    ------
+    PlanError: P100 nothing to write, P101-P105 impossible layout, P120 more memory needed than allowed.
+    """
+    layout = target if isinstance(target, Layout) else Layout.from_recipe(target)
+    resources = resources or Resources()
+    _check(template, layout)
+    arrays = tuple(plan_array(a, layout) for a in template.arrays)
+    inputs = InputGrid.from_template(template)
+    work = Workload(arrays, {a.name: a for a in template.arrays}, inputs)
+    stages, intermediate = _stages(work, resources)
+    return Plan(
+        recipe=dict(recipe or {}),
+        zarr_format=layout.zarr_format,
+        sizes={k: int(v) for k, v in template.sizes.items()},
+        attrs=_attrs(template.attrs, layout),
+        arrays=arrays,
+        stages=stages,
+        inputs=inputs,
+        max_memory=resources.max_memory,
+        concurrency=resources.concurrency,
+        threads=resources.threads,
+        intermediate=intermediate,
+        warnings=template.warnings,
+    )
+
+
+def plan_array(array: ArrayTemplate, layout: Layout) -> ArrayPlan:
+    """One array of the store, with its grid and codec."""
+    grid = make_grid(
+        array.name,
+        array.dims,
+        array.shape,
+        array.dtype,
+        layout,
+        concat_dims=array.concat_dims,
+        one_chunk=array.values is not None and array.is_coord,
+    )
+    own = layout.variables.get(array.name, VariableLayout())
+    dtype = "str" if array.dtype == "str" else np.dtype(array.dtype).newbyteorder("<").str
+    fill = array.fill_value.item() if isinstance(array.fill_value, np.generic) else array.fill_value
+    return ArrayPlan(
+        name=array.name,
+        dims=array.dims,
+        shape=tuple(int(n) for n in array.shape),
+        dtype=dtype,
+        chunks=grid.chunks,
+        shards=grid.shards,
+        compressor=compressor_of(own.compressor or layout.compressor, dtype),
+        fill_value=fill,
+        attrs=plain(dict(array.attrs)),
+        is_coord=array.is_coord,
+        recode=array.recode,
+        merge=array.merge,
+        values=array.values,
+    )
+
+
+_COMPRESSORS: Mapping[str, Mapping[str, Any]] = {
+    "blosc": {"cname": "zstd", "level": 1, "shuffle": "bitshuffle"},
+    "zstd": {"level": 3},
+    "gzip": {"level": 5},
+    "none": {},
+}
+_ALIASES: Mapping[str, Mapping[str, Any]] = {
+    "lz4": {"name": "blosc", "cname": "lz4"},  # Zarr v3 knows lz4 only inside blosc
+    "zlib": {"name": "gzip"},  # the same deflate; Zarr v3 knows it only as gzip
+}
+_CHOICES = {"cname": ("zstd", "lz4", "lz4hc", "zlib", "blosclz"), "shuffle": ("bitshuffle", "shuffle", "noshuffle")}
+_LEVELS = {"blosc": 9, "gzip": 9, "zstd": 22}
+
+
+def compressor_of(asked: Mapping[str, Any] | None, dtype: str) -> dict[str, Any]:
+    """The codec with all its parameters.
+
+    Raises
+    ------
+    PlanError: P106 when it is not one of those that every reader of Zarr knows.
+    """
+    if asked is None:
+        return {"name": "zstd", "level": 3} if dtype == "str" else dict(DEFAULT_COMPRESSOR)
+    asked = {"level" if k == "clevel" else k: v for k, v in asked.items()}
+    asked = {**asked, **_ALIASES.get(str(asked.get("name")), {})}
+    name = str(asked.get("name"))
+    known = _COMPRESSORS.get(name)
+    unknown = sorted(set(asked) - {"name"} - set(known or ()))
+    wrong = [k for k, v in asked.items() if k in _CHOICES and v not in _CHOICES[k]]
+    wrong += ["level"] if not 0 <= asked.get("level", 0) <= _LEVELS.get(name, 22) else []
+    if known is None or unknown or wrong:
+        what = f"{name!r} is not a compressor" if known is None else f"{name} has no parameter {', '.join(unknown)}"
+        if known is not None and wrong:
+            what = f"{name} has no {wrong[0]} {asked[wrong[0]]!r}"
+        choices = "; ".join(f"{n}: {', '.join(p) or 'no parameter'}" for n, p in _COMPRESSORS.items())
+        raise PlanError(f"target.compressor: {what}", code="P106", hint=f"the choices are {choices}")
+    return {"name": name, **known, **{k: v for k, v in asked.items() if k != "name"}}
+
+
+def _attrs(attrs: Mapping[str, Any], layout: Layout) -> dict[str, Any]:
+    kept = {k: plain(v) for k, v in attrs.items() if not any(fnmatch(k, d) for d in layout.attrs_delete)}
+    return {**kept, **plain(dict(layout.attrs_set))}
+
+
+def _check(template: Template, layout: Layout) -> None:
+    if not template.arrays:
+        raise PlanError(
+            "nothing to write: the dataset has no variables",
+            code="P100",
+            hint="look at the recipe's drop and keep transforms",
+        )
+    dims = list(template.sizes)
+    for spec, where in (
+        (layout.chunks, "chunks"),
+        (layout.chunk_ratio, "chunk_ratio"),
+        (layout.shards or {}, "shards"),
+    ):
+        if not isinstance(spec, str):
+            check_dims(spec, dims, f"target.{where}")
+    names = [a.name for a in template.arrays]
+    for name, own in layout.variables.items():
+        if name not in names:
+            raise PlanError(
+                f"target.variables: the dataset has no variable {name!r}",
+                code="P107",
+                hint=f"it has {', '.join(names)}",
+            )
+        array = template.array(name)
+        check_dims(own.chunks or {}, array.dims, f"target.variables.{name}.chunks")
+        check_dims(own.shards or {}, array.dims, f"target.variables.{name}.shards")
+
+
+def _stages(work: Workload, resources: Resources) -> tuple[tuple[Stage, ...], tuple[ArrayPlan, ...]]:
+    """One pass where it reads little twice, else two through intermediate arrays."""
+    groups = group_arrays(work.to_write)
+    direct: list[TaskGroup] = []
+    gather: list[TaskGroup] = []
+    scatter: list[TaskGroup] = []
+    between: list[ArrayPlan] = []
+    for group in groups:
+        chosen = choose_blocks(work, group, resources)
+        if max(g.amplification for g in chosen) <= resources.max_amplification:
+            direct += chosen
+            continue
+        passes = two_passes(work, group, resources)
+        if passes is None:
+            direct += chosen
+            continue
+        gather += passes.gather
+        scatter += passes.scatter
+        between += passes.arrays
+    if not between:
+        return (Stage("direct", tuple(direct)),), ()
+    return _with_direct(direct, gather, scatter), tuple(between)
+
+
+def _with_direct(
+    direct: Sequence[TaskGroup], gather: Sequence[TaskGroup], scatter: Sequence[TaskGroup]
+) -> tuple[Stage, ...]:
+    # Groups that need no second pass run as a stage of their own first, so that a stage has one way to read and one
+    # to write.
+    first = (Stage("direct", tuple(direct)),) if direct else ()
+    return (*first, Stage("gather", tuple(gather)), Stage("scatter", tuple(scatter)))
+
+
+__all__ = ["Resources", "compressor_of", "make_plan", "plan_array"]

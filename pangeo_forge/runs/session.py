@@ -1,0 +1,126 @@
+"""What plan, dry-run and run share: the inputs of a recipe, prepared, and the plan made of them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from pangeo_forge import progress
+from pangeo_forge.dataset.archive import Archive
+from pangeo_forge.dataset.model import Template
+from pangeo_forge.dataset.settings import CombineSettings
+from pangeo_forge.errors import InputError, PlanError
+from pangeo_forge.inputs.fetch import Cache, Fetcher, FetchOptions
+from pangeo_forge.pattern.pattern import FilePattern
+from pangeo_forge.pipeline.prepare_inputs import FailedInput, InputPreparer, Prepared
+from pangeo_forge.plan import Plan, Resources, make_plan
+from pangeo_forge.recipe.model import Recipe
+from pangeo_forge.runs.settings import RunSettings
+
+SHOWN_FAILURES = 20
+
+
+@dataclass(frozen=True)
+class Session:
+    """One recipe being worked on; made by :func:`opened_session`."""
+
+    recipe: Recipe
+    settings: RunSettings
+    pattern: FilePattern
+    archive: Archive
+    channel: str
+    scratch: str
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def progress(self) -> progress.Progress:
+        """The front end that watches."""
+        return progress.at(self.channel)
+
+    def prepare(self) -> Prepared:
+        """Fetch and scan all inputs.
+
+        Raises
+        ------
+        InputError: I001, all inputs that failed, at once (and ``on_missing`` does not excuse).
+        """
+        from pangeo_forge.pipeline.runner import RunnerSettings
+        from pangeo_forge.pipeline.stages import prepare
+
+        preparer = InputPreparer(self.archive, CombineSettings.from_recipe(self.recipe), self.channel)
+        self.progress.start("inputs", len(self.pattern))
+        prepared = prepare(preparer, RunnerSettings(self.settings.mode, self.settings.worker_count), self.scratch)
+        self.progress.finish("inputs")
+        self.warnings.extend(excuse(prepared.failed, self.recipe.inputs.on_missing, len(self.pattern)))
+        return prepared
+
+    def plan(self, template: Template) -> Plan:
+        """Plan the writing of ``template``, within the memory allowed."""
+        tasks = self.settings.worker_count if self.settings.mode == "threads" else 1
+        resources = Resources(
+            max_memory=self.settings.memory,
+            concurrency=tasks,
+            threads=self.settings.worker_count if self.settings.mode == "threads" else 1,
+            workers=1 if self.settings.mode == "threads" else self.settings.worker_count,
+        )
+        about = {"id": self.recipe.id, "title": self.recipe.title, "fingerprint": self.recipe.fingerprint()}
+        return make_plan(template, self.recipe.target, resources=resources, recipe=about)
+
+
+@contextmanager
+def opened_session(
+    recipe: Recipe, settings: RunSettings, front_end: progress.Progress | None = None, *, now: dt.date | None = None
+) -> Iterator[Session]:
+    """A session with a scratch folder that is removed at its end."""
+    pattern = FilePattern.from_inputs(
+        recipe.inputs, folder=recipe.folder, parameters=recipe.parameter_values, now=now
+    )
+    if settings.prune:
+        pattern = pattern.prune(settings.prune)
+    if not len(pattern):
+        raise PlanError("the pattern has no inputs", code="P001", where=recipe.locate("inputs"), hint="check its keys")
+    with tempfile.TemporaryDirectory(prefix="pangeo-forge-") as scratch, progress.channel(front_end or progress.Silent()) as channel:
+        fetcher = Fetcher(FetchOptions.from_recipe(recipe.fetch), _cache(recipe, settings))
+        archive = Archive(recipe, pattern, fetcher, scratch, settings.allow_python)
+        yield Session(recipe, settings, pattern, archive, channel, scratch)
+
+
+def _cache(recipe: Recipe, settings: RunSettings) -> Cache | None:
+    if not recipe.fetch.cache:
+        return None
+    root = settings.cache_root
+    return Cache(root if "://" in root else str(Path(root).expanduser().absolute()))
+
+
+def excuse(failed: Sequence[FailedInput], on_missing: str, total: int) -> list[str]:
+    """Warnings for absent inputs that ``on_missing`` excuses; an error that names all others at once.
+
+    A broken input is not a missing one: turning it into a gap would make a silently wrong dataset.
+
+    Raises
+    ------
+    InputError: the input's own error when there is one only; I001, a table, for several.
+    """
+    bad = [f for f in failed if on_missing == "fail" or not f.absent]
+    if len(bad) == 1:
+        raise bad[0].error
+    if bad:
+        ordered = sorted(bad, key=lambda f: f.index)
+        rows = [f"  {f.error}" for f in ordered[:SHOWN_FAILURES]]
+        if len(bad) > SHOWN_FAILURES:
+            rows.append(f"  ... and {len(bad) - SHOWN_FAILURES} more")
+        raise InputError(
+            f"{len(bad)} of {total} inputs failed:\n" + "\n".join(rows) + "\n",
+            code="I001",
+            hint="what was fetched is kept: a second run does the rest only",
+        )
+    return [f"{f.label} is absent: {'left out' if on_missing == 'skip' else 'filled'}" for f in sorted(failed, key=lambda f: f.index)]
+
+
+def pruned(settings: RunSettings, n: int) -> RunSettings:
+    """The same settings for a pruned run."""
+    return replace(settings, prune=settings.prune or n)

@@ -1,0 +1,281 @@
+"""Where bytes go: one small interface over a local folder and over any fsspec file system.
+
+A local put is atomic (written beside, then renamed), so a killed process leaves no half object under its final name.
+Stores hold an address only; they are picklable and safe to use from threads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import itertools
+import os
+import shutil
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from pangeo_forge.errors import TargetError
+from pangeo_forge.plan.layout import format_bytes
+
+WRITING = ".writing"
+"""Folder inside a local store where objects are written before they get their name."""
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+class ObjectStore(Protocol):
+    """Objects under one root, by ``/``-separated key."""
+
+    @property
+    def url(self) -> str:
+        """Address of the root; holds no secret."""
+        ...
+
+    def put(self, key: str, data: bytes | memoryview) -> None:
+        """Store ``data`` whole or not at all."""
+        ...
+
+    def get(self, key: str) -> bytes | None:
+        """The object, or None when there is none."""
+        ...
+
+    def exists(self, key: str) -> bool:
+        """Whether the object is there."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove the object; nothing happens when there is none."""
+        ...
+
+    def list(self, prefix: str = "") -> Iterator[str]:
+        """Keys under a prefix (a folder), recursively, sorted."""
+        ...
+
+    def clear(self) -> None:
+        """Remove all objects and the root."""
+        ...
+
+
+def is_local(url: str) -> bool:
+    """Whether a store's address is a folder of this machine."""
+    return "://" not in url or url.startswith(("file://", "local://"))
+
+
+def local_path(url: str) -> Path:
+    """The folder that a local address means, absolute."""
+    return Path(url.split("://", 1)[1] if "://" in url else url).expanduser().absolute()
+
+
+def open_objects(url: str, storage_options: Mapping[str, Any] | None = None) -> ObjectStore:
+    """The object store at a local path or fsspec URL."""
+    return LocalObjects(local_path(url)) if is_local(url) else FsspecObjects(url, storage_options)
+
+
+class LocalObjects:
+    """Files under a folder."""
+
+    def __init__(self, root: Path | str) -> None:
+        self.root = str(root)
+        self._folders: set[str] = set()
+        self._names = itertools.count()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return LocalObjects, (self.root,)
+
+    def __repr__(self) -> str:
+        return f"LocalObjects({self.root!r})"
+
+    @property
+    def url(self) -> str:
+        """The folder."""
+        return self.root
+
+    def put(self, key: str, data: bytes | memoryview) -> None:
+        """Write beside, then rename."""
+        path = f"{self.root}/{key}"
+        # The process's id is asked for each time: after a fork it differs.
+        temporary = f"{self.root}/{WRITING}/{os.getpid()}-{threading.get_ident()}-{next(self._names)}"
+        try:
+            self._make(f"{self.root}/{WRITING}")
+            self._make(path.rpartition("/")[0])
+            handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+            try:
+                left = memoryview(data).cast("B")
+                while left:
+                    left = left[os.write(handle, left) :]
+            finally:
+                os.close(handle)
+            os.replace(temporary, path)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise write_error(error, self.root, len(memoryview(data).cast("B"))) from error
+
+    def _make(self, folder: str) -> None:
+        if folder not in self._folders:
+            os.makedirs(folder, exist_ok=True)
+            self._folders.add(folder)
+
+    def get(self, key: str) -> bytes | None:
+        """Read the whole file."""
+        try:
+            with open(f"{self.root}/{key}", "rb", buffering=0) as file:
+                return file.readall()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def exists(self, key: str) -> bool:
+        """Whether the file is there."""
+        return os.path.isfile(f"{self.root}/{key}")
+
+    def delete(self, key: str) -> None:
+        """Unlink the file."""
+        try:
+            os.unlink(f"{self.root}/{key}")
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as error:
+            raise write_error(error, self.root, 0) from error
+
+    def list(self, prefix: str = "") -> Iterator[str]:
+        """Walk the folder; files that are being written are not listed."""
+        for folder, folders, files in os.walk(os.path.join(self.root, prefix)):
+            folders[:] = sorted(f for f in folders if f != WRITING)
+            for name in sorted(files):
+                yield os.path.relpath(os.path.join(folder, name), self.root).replace(os.sep, "/")
+
+    def clear(self) -> None:
+        """Remove the folder."""
+        self._folders.clear()
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    def settle(self) -> None:
+        """Remove what killed processes left half-written."""
+        shutil.rmtree(f"{self.root}/{WRITING}", ignore_errors=True)
+        self._folders.clear()
+
+
+class FsspecObjects:
+    """Objects of an fsspec file system (s3, gs, memory ...). Its connections are made on first use in each process."""
+
+    def __init__(self, url: str, storage_options: Mapping[str, Any] | None = None) -> None:
+        self._address = url.rstrip("/")
+        self._options = dict(storage_options or {})
+        self._opened: tuple[int, Any, str] | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return FsspecObjects, (self._address, self._options)
+
+    def __repr__(self) -> str:
+        return f"FsspecObjects({self.url!r})"
+
+    @property
+    def url(self) -> str:
+        """Address of the root, without user and password."""
+        scheme, _, rest = self._address.partition("://")
+        host, slash, path = rest.partition("/")
+        return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
+
+    def _fs(self) -> tuple[Any, str]:
+        if self._opened is None or self._opened[0] != os.getpid():
+            import fsspec
+
+            try:
+                fs, root = fsspec.core.url_to_fs(self._address, **self._options)
+            except (ImportError, ValueError) as error:
+                raise TargetError(
+                    f"cannot be reached: {error}",
+                    code="T012",
+                    where=self.url,
+                    hint="install the package that speaks this protocol (gcsfs, s3fs, adlfs ...) or mend the URL",
+                ) from error
+            self._opened = os.getpid(), fs, root.rstrip("/")
+        return self._opened[1], self._opened[2]
+
+    def put(self, key: str, data: bytes | memoryview) -> None:
+        """One put."""
+        fs, root = self._fs()
+        try:
+            fs.pipe_file(f"{root}/{key}", bytes(data))
+        except OSError as error:
+            raise write_error(error, self.url, len(data)) from error
+
+    def get(self, key: str) -> bytes | None:
+        """One get."""
+        fs, root = self._fs()
+        try:
+            return bytes(fs.cat_file(f"{root}/{key}"))
+        except FileNotFoundError:
+            return None
+
+    def exists(self, key: str) -> bool:
+        """Whether the object is there, past any listing cache."""
+        fs, root = self._fs()
+        fs.invalidate_cache()
+        return bool(fs.exists(f"{root}/{key}"))
+
+    def delete(self, key: str) -> None:
+        """One delete."""
+        fs, root = self._fs()
+        try:
+            fs.rm_file(f"{root}/{key}")
+        except (FileNotFoundError, KeyError):
+            return
+        except OSError as error:
+            raise write_error(error, self.url, 0) from error
+
+    def list(self, prefix: str = "") -> Iterator[str]:
+        """One listing."""
+        fs, root = self._fs()
+        fs.invalidate_cache()
+        try:
+            found = fs.find(f"{root}/{prefix}" if prefix else root)
+        except FileNotFoundError:
+            return
+        start = root.lstrip("/")
+        for path in sorted(found):
+            yield path.lstrip("/")[len(start) + 1 :]
+
+    def clear(self) -> None:
+        """Remove everything under the root."""
+        fs, root = self._fs()
+        fs.invalidate_cache()
+        with contextlib.suppress(FileNotFoundError):
+            fs.rm(root, recursive=True)
+
+
+def write_error(error: OSError, url: str, size: int) -> TargetError:
+    """The user's words for a failed write: disk full, permission, or anything else."""
+    if error.errno in _FULL:
+        return TargetError(
+            f"the disk is full: {_free(url)} free, the next object needs {format_bytes(size)}",
+            code="T010",
+            where=url,
+            hint="make room and run again (what is done is kept), or choose another --target",
+        )
+    if error.errno in _DENIED or isinstance(error, PermissionError):
+        return TargetError(
+            f"may not be written: {error.strerror or 'permission denied'}",
+            code="T011",
+            where=url,
+            hint="give this user (or these credentials) the right to write there, or choose another --target",
+        )
+    return TargetError(
+        f"cannot be written: {error.strerror or type(error).__name__}",
+        code="T012",
+        where=url,
+        hint="see whether the address is right and reachable, then run again; what is done is kept",
+    )
+
+
+def _free(url: str) -> str:
+    path = Path(url)
+    while not path.exists() and path != path.parent:
+        path = path.parent
+    try:
+        return format_bytes(shutil.disk_usage(path).free)
+    except OSError:
+        return "nothing"

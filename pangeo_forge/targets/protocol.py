@@ -1,0 +1,65 @@
+"""What a target must be able to do. Targets hold addresses and settings only, so they are picklable and go to
+workers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from pangeo_forge.plan.overlaps import Region
+from pangeo_forge.plan.plan import ArrayPlan, Plan
+
+
+@dataclass(frozen=True)
+class Written:
+    """What one call of ``write_block`` did."""
+
+    chunks: int
+    """Chunks that hold data."""
+    empty: int
+    """Chunks that are all fill value, so not stored."""
+    bytes_raw: int
+    bytes_stored: int
+
+    def __add__(self, other: Written) -> Written:
+        return Written(
+            self.chunks + other.chunks,
+            self.empty + other.empty,
+            self.bytes_raw + other.bytes_raw,
+            self.bytes_stored + other.bytes_stored,
+        )
+
+
+@runtime_checkable
+class Target(Protocol):
+    """A place where a dataset is written. Life: create (driver), write_block (workers, any order, repeatable), commit
+    (driver).
+
+    Nothing that opens exists at the target's address before ``commit`` returns.
+    """
+
+    @property
+    def url(self) -> str:
+        """Where the dataset is after commit."""
+        ...
+
+    def create(self, plan: Plan, *, overwrite: bool = False) -> None:
+        """Refuse or clear what is there, write array metadata and values that are known. Repeatable: written blocks
+        are kept."""
+        ...
+
+    def write_block(self, array: ArrayPlan, region: Region, values: np.ndarray) -> Written:
+        """Write ``values`` (stored encoding, shape of ``region``) into ``region``, a union of whole chunks or
+        shards."""
+        ...
+
+    def commit(self, plan: Plan, inspect: Callable[[str], None] | None = None) -> None:
+        """Make the dataset visible, whole, and check with a fresh open that it is; ``inspect`` may refuse before."""
+        ...
+
+    def abort(self) -> None:
+        """Remove what was made since ``create``. Never removes what was there before."""
+        ...

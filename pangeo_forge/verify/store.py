@@ -1,0 +1,64 @@
+"""Verify a store as a whole: it opens, it equals the inputs where we look, and the recipe's checks hold."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import xarray as xr
+
+from pangeo_forge.dataset.model import Index, Template
+from pangeo_forge.errors import VerifyError
+from pangeo_forge.verify.checks import run_checks
+from pangeo_forge.verify.result import CheckResult
+from pangeo_forge.verify.sample import OpenInput, compare_samples
+
+
+def open_store(url: str, options: Mapping[str, Any] | None = None, *, cftime: bool = False) -> xr.Dataset:
+    """The store by plain ``xarray.open_zarr``, consolidated, lazily.
+
+    Raises
+    ------
+    VerifyError: V002 when it does not open.
+    """
+    coder: Any = xr.coders.CFDatetimeCoder(use_cftime=True) if cftime else True
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return xr.open_zarr(
+                url,
+                consolidated=True,
+                chunks=None,
+                decode_times=coder,
+                decode_timedelta=False,
+                storage_options=dict(options) if options and "://" in url else None,
+            )
+    except Exception as error:  # whatever xarray, zarr or fsspec say of a store that does not open
+        raise VerifyError(
+            f"it does not open with xarray: {type(error).__name__}: {error}",
+            code="V002",
+            where=url,
+            hint="is it a Zarr store with consolidated metadata? build it again if it is ours",
+        ) from error
+
+
+def verify_written(
+    url: str,
+    template: Template,
+    *,
+    open_input: OpenInput,
+    label: Callable[[Index], str],
+    checks: Sequence[Mapping[str, Any]],
+    samples: int,
+    seed: int = 0,
+    options: Mapping[str, Any] | None = None,
+) -> list[CheckResult]:
+    """All results, passed and failed."""
+    results: list[CheckResult] = []
+    if samples:
+        with open_store(url, options, cftime=True) as store:
+            results += compare_samples(store, template, open_input, count=samples, seed=seed, label=label)
+    with open_store(url, options) as store:
+        results += run_checks(store, checks)
+    return results
