@@ -2,8 +2,8 @@
 
     python benchmarks/chunk_reader.py [FOLDER] [--files 100] [--threads 2] [--repeat 3]
 
-FOLDER holds files with packed int16 variables ``sst anom err ice`` (one day each, 720 x 1440, deflate and shuffle); without
-it such files are made in a temporary folder. Prints a table; MB are of decoded values.
+FOLDER holds files with packed int16 variables ``sst anom err ice`` (one day each, 720 x 1440, deflate and shuffle);
+without it such files are made in a temporary folder. Prints a table; MB are of decoded values.
 """
 
 from __future__ import annotations

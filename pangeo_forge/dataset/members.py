@@ -10,10 +10,12 @@ from pangeo_forge.dataset.conflicts import Conflict, conflict
 from pangeo_forge.dataset.model import Index
 from pangeo_forge.dataset.packing import decoded_dtype
 from pangeo_forge.dataset.settings import CombineSettings
-from pangeo_forge.dataset.time import format_tick
+from pangeo_forge.dataset.time import REAL_CALENDARS, format_tick
 from pangeo_forge.dataset.values import meaning, same
 
 __all__ = ["Member", "along", "check_contents", "check_layouts", "check_presence", "groups", "members_by_name"]
+
+CALENDAR_HINT = "mend a wrong attribute with the transform attrs; dates of different calendars cannot be mixed"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,6 +95,7 @@ def check_layouts(members: dict[str, list[Member]]) -> list[Conflict]:
             )
         )
         conflicts.append(_dtypes(name, found))
+        conflicts.append(_calendars(name, found))
     conflicts += _dimensions(members)
     return [c for c in conflicts if c is not None]
 
@@ -114,6 +117,14 @@ def _dtypes(name: str, found: Sequence[Member]) -> Conflict | None:
         return None
     hint = "make them one with the transform cast"
     return conflict("C005", name, "dtype", ((m.layout.dtype, m.label) for m in found), hint)
+
+
+def _calendars(name: str, found: Sequence[Member]) -> Conflict | None:
+    """Calendars may differ only where their dates may be the same: standard and proleptic_gregorian."""
+    times = [(m.layout.time.calendar, m.label) for m in found if m.layout.time is not None]
+    if {c for c, _ in times} <= set(REAL_CALENDARS):
+        return None
+    return conflict("C022", name, "calendar", times, CALENDAR_HINT)
 
 
 def _dimensions(members: dict[str, list[Member]]) -> list[Conflict | None]:

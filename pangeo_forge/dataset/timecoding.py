@@ -10,7 +10,7 @@ import numpy as np
 
 from pangeo_forge.dataset import time
 from pangeo_forge.dataset.conflicts import conflict, raise_for
-from pangeo_forge.dataset.members import Member
+from pangeo_forge.dataset.members import CALENDAR_HINT, Member
 from pangeo_forge.dataset.model import TimeUnits
 from pangeo_forge.dataset.settings import CombineSettings
 from pangeo_forge.dataset.values import ticks_of
@@ -87,9 +87,8 @@ def _calendar(found: Sequence[Member], ticks: np.ndarray | None, settings: Combi
     said = [(m.layout.time.calendar, m.label) for m in found if m.layout.time is not None]
     calendars = list(dict.fromkeys(c for c, _ in said))
     chosen = time.normal_calendar(settings.time_calendar) if settings and settings.time_calendar else calendars[0]
-    hint = "mend the attribute of the odd ones with the transform attrs, if it is wrong; dates of other calendars cannot be mixed"
     if any(not time.same_axis(a, b, ticks) for a in calendars for b in calendars):
-        problem = conflict("C022", found[0].layout.name, "calendar", said, hint)
+        problem = conflict("C022", found[0].layout.name, "calendar", said, CALENDAR_HINT)
         raise_for([problem] if problem else [])
     if not time.same_axis(calendars[0], chosen, ticks):
         raise CombineError(

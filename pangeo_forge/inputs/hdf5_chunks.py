@@ -10,6 +10,7 @@ in this machine's byte order.
 from __future__ import annotations
 
 import itertools
+import math
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -256,7 +257,7 @@ def _read_piece(fd: int, path: str, known: ChunkLayout, piece: _Piece, place: Pl
         out[...] = _fill_by_library(path, known, piece) if known.storage == "lookup" else _fill_of(known)
         return
     shape = known.chunks or known.shape
-    nbytes = int(np.prod(shape, dtype=np.int64)) * known.stored.itemsize
+    nbytes = math.prod(shape) * known.stored.itemsize
     direct = out.reshape(-1).view(np.uint8) if piece.whole and out.flags.c_contiguous else None
     what = f"chunk {piece.corner}"
     try:

@@ -6,6 +6,7 @@ A :class:`ChunkLayout` is plain, picklable data. Whoever holds one reads the arr
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ import numpy as np
 
 from pangeo_forge.errors import InputError
 from pangeo_forge.inputs.flat_storage import native
-from pangeo_forge.inputs.hdf5_filters import Filter, unsupported
+from pangeo_forge.inputs.hdf5_filters import COMPRESSORS, Filter, unsupported
 
 MAX_CHUNKS = 50_000
 """Chunks up to which a layout lists them; the chunks of larger arrays are looked up in the file's index when read."""
@@ -195,7 +196,7 @@ def _layout_of(array: Any, name: str, size: int, whole: bool) -> ChunkLayout | N
             array.read(_all(), _all(), values)
         return ChunkLayout(name, shape, stored, "inline", size, values=values.tobytes())
     offset = array.get_offset() if 0 not in shape else None
-    nbytes = int(np.prod(shape, dtype=np.int64)) * stored.itemsize
+    nbytes = math.prod(shape) * stored.itemsize
     if offset is not None and array.get_storage_size() < nbytes:
         return ChunkLayout(name, shape, stored, "library", size, reason="storage smaller than the array")
     fill = _unwritten(array, stored, (0,) * len(shape)) if offset is None and nbytes else b""
@@ -228,8 +229,10 @@ def _needs_library(
 
 def _chunked(array: Any, plain: ChunkLayout) -> ChunkLayout:
     grid = plain.grid
-    count = int(np.prod(grid, dtype=np.int64))
+    count = math.prod(grid)
     if count > MAX_CHUNKS:
+        if _has_edges(plain) and not _compressed(plain):
+            return replace(plain, storage="library", reason="edge chunks that may have been left unfiltered")
         return replace(plain, storage="lookup")
     found: list[Any] = []
     if count:
@@ -239,12 +242,30 @@ def _chunked(array: Any, plain: ChunkLayout) -> ChunkLayout:
         index = flat_index(chunk.chunk_offset, plain)
         if index is not None:
             offsets[index], sizes[index], masks[index] = chunk.byte_offset, chunk.size, chunk.filter_mask
+    if count and _may_be_unfiltered(plain, sizes, masks):
+        return replace(plain, storage="library", reason="edge chunks that may have been left unfiltered")
     missing = np.flatnonzero(offsets < 0)
     fill = b""
     if len(missing) and plain.chunks is not None:
         corner = np.unravel_index(int(missing[0]), grid)
         fill = _unwritten(array, plain.stored, tuple(int(i) * c for i, c in zip(corner, plain.chunks, strict=True)))
     return replace(plain, offsets=offsets, sizes=sizes, masks=masks if masks.any() else None, fill=fill)
+
+
+def _has_edges(plain: ChunkLayout) -> bool:
+    """Whether filters are set and some chunks reach beyond the array."""
+    return bool(plain.filters) and any(n % c for n, c in zip(plain.shape, plain.chunks or (), strict=True))
+
+
+def _compressed(plain: ChunkLayout) -> bool:
+    return any(f.id in COMPRESSORS for f in plain.filters)
+
+
+def _may_be_unfiltered(plain: ChunkLayout, sizes: np.ndarray, masks: np.ndarray) -> bool:
+    # A writer may leave the chunks at the edges unfiltered (H5Pset_chunk_opts), which no chunk's mask tells; their
+    # size does, unless the filters keep it.
+    nbytes = math.prod(plain.chunks or ()) * plain.stored.itemsize
+    return _has_edges(plain) and bool(((sizes == nbytes) & (masks == 0)).any())
 
 
 def flat_index(chunk_offset: Sequence[int], plain: ChunkLayout) -> int | None:

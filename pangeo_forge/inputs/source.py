@@ -59,7 +59,7 @@ class OpenOptions:
     timeout: float = 60.0
     """Seconds that one open (or one read in an isolated process) may take."""
     isolate: bool | None = None
-    """True: open in a child process; False: never; None: where the library is known to abort or hang (grib, geotiff)."""
+    """False: open in this process; else HDF5, GRIB and GeoTIFF are opened in a child, since their libraries may crash or hang."""
     max_request: int = 100_000_000
     """Bytes that one OPeNDAP request may ask for."""
     max_unpacked: int = 200_000_000_000

@@ -35,7 +35,6 @@ def build_pattern(
     """What :meth:`FilePattern.from_inputs` does."""
     data = plain(inputs)
     today = now or dt.datetime.now(dt.UTC).date()
-    parameters = {"run_date": KeyValue(_midnight(today), today.isoformat()), **parameters}
     builder = _Builder(data, folder, parameters, today, context or SourceContext(), where)
     concat, merge, locations = builder.expanded()
     member = parse_template(data["member"], f"{where}.member") if data.get("member") else None
@@ -270,7 +269,3 @@ def _refuse_uneven(lists: Sequence[Sequence[str]], others: Sequence[tuple[str, K
         raise InputError(
             message, code="I609", where=where, hint="each combination of the other keys needs as many files"
         )
-
-
-def _midnight(day: dt.date) -> dt.datetime:
-    return day.replace(tzinfo=None) if isinstance(day, dt.datetime) else dt.datetime(day.year, day.month, day.day)

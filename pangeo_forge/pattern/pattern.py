@@ -110,8 +110,7 @@ class FilePattern:
         ----------
         inputs: the recipe's model, or the same as plain data.
         folder: the recipe's folder, to which relative paths belong.
-        parameters: values of the recipe's parameters. The run's date is there as ``run_date`` unless a parameter has
-            that name.
+        parameters: values of the recipe's parameters, where its loader has not put them in already.
         now: the run's date (``end: latest``); today's in UTC when left out.
         context: how sources other than ``url`` and ``files`` are read (HTTP client, limits, URL check).
 

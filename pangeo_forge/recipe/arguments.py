@@ -18,7 +18,11 @@ _HOOK = re.compile(r"[A-Za-z0-9_./-]+\.py:[A-Za-z_][A-Za-z0-9_]*\Z")
 
 NAMES: dict[str, Any] = {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1}
 NAME_OR_NAMES: dict[str, Any] = {"anyOf": [{"type": "string", "minLength": 1}, NAMES]}
-RENAMES: dict[str, Any] = {"type": "object", "minProperties": 1, "additionalProperties": {"type": "string", "minLength": 1}}
+RENAMES: dict[str, Any] = {
+    "type": "object",
+    "minProperties": 1,
+    "additionalProperties": {"type": "string", "minLength": 1},
+}
 
 
 def _mapping(data: Any, what: str, example: str) -> dict[Any, Any]:
@@ -132,7 +136,9 @@ def selection(data: Any) -> Any:
             if _is_number(low) and _is_number(high) and low > high:  # type: ignore[operator]
                 raise problem("R016", f"min {low} is above max {high}", "swap them; the axis may run either way")
         elif isinstance(value, bool) or value is None or value == []:
-            raise problem("R013", f"should be {{min, max}}, a value or a list, not {shown(value)}", "write {min: 22, max: 31}")
+            raise problem(
+                "R013", f"should be {{min, max}}, a value or a list, not {shown(value)}", "write {min: 22, max: 31}"
+            )
 
     return _each(data, "a mapping of coordinates", "{lat: {min: 22, max: 31}}", rule)
 
@@ -152,7 +158,11 @@ def positions(data: Any) -> Any:
             _keys(value, ("start", "stop", "step"))
         items = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else [value]
         if not items or not all(isinstance(i, int) and not isinstance(i, bool) for i in items):
-            raise problem("R013", f"should be a position, not {shown(value)}", "write a whole number, a list, or {start, stop, step}")
+            raise problem(
+                "R013",
+                f"should be a position, not {shown(value)}",
+                "write a whole number, a list, or {start, stop, step}",
+            )
 
     return _each(data, "a mapping of dimensions", "{band: 0}", rule)
 
@@ -188,7 +198,11 @@ def _from(value: Any) -> None:
     if not kinds:
         near = next(iter(value)) if isinstance(value, dict) and value else value
         close = suggestion(near, [*_FROM_KEYS, "coord"])
-        raise problem("R052", f"{shown(value)} does not say where the values come from", close if close.startswith("did") else _FROM_HINT)
+        raise problem(
+            "R052",
+            f"{shown(value)} does not say where the values come from",
+            close if close.startswith("did") else _FROM_HINT,
+        )
     kind = "filename" if "filename" in kinds else kinds[0]
     _keys(value, (kind, *_FROM_KEYS[kind]))
     if kind in ("key", "attr", "filename") and (not isinstance(value[kind], str) or not value[kind]):
@@ -200,9 +214,15 @@ def _from(value: Any) -> None:
         try:
             groups = re.compile(value["filename"]).groups
         except re.error as error:
-            raise _At(problem("R053", f"is not a regular expression: {error}", "escape special characters with a backslash"), kind) from None
+            raise _At(
+                problem("R053", f"is not a regular expression: {error}", "escape special characters with a backslash"),
+                kind,
+            ) from None
         if groups != 1:
-            raise _At(problem("R053", f"has {groups} groups, it needs one", r"put ( ) around the part that is the value"), kind)
+            raise _At(
+                problem("R053", f"has {groups} groups, it needs one", r"put ( ) around the part that is the value"),
+                kind,
+            )
     if kind == "from_components":
         _components(value)
 
@@ -215,9 +235,18 @@ def _components(value: dict[Any, Any]) -> None:
         if key not in _COMPONENTS:
             raise _At(problem("R010", f"unknown key {key!r}", suggestion(key, _COMPONENTS)), "from_components", key)
         if not isinstance(part, (str, int)) or isinstance(part, bool):
-            raise _At(problem("R013", f"should be a variable or whole number, not {shown(part)}", "write a name"), "from_components", key)
+            raise _At(
+                problem("R013", f"should be a variable or whole number, not {shown(part)}", "write a name"),
+                "from_components",
+                key,
+            )
     if "calendar" in value and value["calendar"] not in CALENDARS:
-        raise _At(problem("R014", f"{shown(value['calendar'])} is not a CF calendar", suggestion(value["calendar"], CALENDARS)), "calendar")
+        raise _At(
+            problem(
+                "R014", f"{shown(value['calendar'])} is not a CF calendar", suggestion(value["calendar"], CALENDARS)
+            ),
+            "calendar",
+        )
 
 
 _LIMITS = ("above", "below", "equal")
@@ -233,10 +262,16 @@ def masks(data: Any) -> Any:
 
     def rule(value: Any) -> None:
         if not isinstance(value, dict) or not value:
-            raise problem("R013", f"should be a mapping, not {shown(value)}", "write {above: 45}, {below: 0} or {equal: 9999}")
+            raise problem(
+                "R013", f"should be a mapping, not {shown(value)}", "write {above: 45}, {below: 0} or {equal: 9999}"
+            )
         _keys(value, _LIMITS)
         for key, limit in value.items():
-            good = isinstance(limit, list) and limit and all(map(_is_number, limit)) if key == "equal" and isinstance(limit, list) else _is_number(limit)
+            good = (
+                isinstance(limit, list) and limit and all(map(_is_number, limit))
+                if key == "equal" and isinstance(limit, list)
+                else _is_number(limit)
+            )
             if not good:
                 raise _At(problem("R013", f"should be a number, not {shown(limit)}", "write it without quotes"), key)
 
@@ -258,7 +293,9 @@ def scales(data: Any) -> Any:
         _keys(value, ("factor", "offset", "units"))
         for key in ("factor", "offset"):
             if key in value and not _is_number(value[key]):
-                raise _At(problem("R013", f"should be a number, not {shown(value[key])}", "write it without quotes"), key)
+                raise _At(
+                    problem("R013", f"should be a number, not {shown(value[key])}", "write it without quotes"), key
+                )
         if value.get("factor") == 0:
             raise _At(problem("R016", "a factor of 0 loses every value", "write the factor"), "factor")
         if not isinstance(value.get("units", ""), str):
@@ -267,7 +304,11 @@ def scales(data: Any) -> Any:
     return _each(data, "a mapping of variables", "{tp: {factor: 1000, units: mm}}", rule)
 
 
-CASTS: dict[str, Any] = {"type": "object", "minProperties": 1, "additionalProperties": {"type": "string", "pattern": _DTYPE.pattern.replace(r"\Z", "$")}}
+CASTS: dict[str, Any] = {
+    "type": "object",
+    "minProperties": 1,
+    "additionalProperties": {"type": "string", "pattern": _DTYPE.pattern.replace(r"\Z", "$")},
+}
 
 
 def casts(data: Any) -> Any:

@@ -6,9 +6,10 @@ import re
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
+from pydantic_core import PydanticCustomError
 
 from pangeo_forge.recipe.scalars import Duration, Rate
-from pangeo_forge.recipe.section import Section, at, form, problem
+from pangeo_forge.recipe.section import Section, form, problem, several
 
 _SECRET_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}\Z")
 _LOOKS_SECRET = re.compile(
@@ -30,19 +31,34 @@ SecretName = Annotated[str, *form(secret_name, {"type": "string", "pattern": "^[
 class Auth(Section):
     """How to sign in. The secret is named, never written."""
 
-    kind: Literal["basic", "bearer", "earthdata", "netrc", "query", "s3"] = Field(description="Way of signing in.", examples=["earthdata"])
-    secret: SecretName | None = Field(
-        None, description="Name of the secret; its value comes from the environment or the bakery.", examples=["EARTHDATA_TOKEN"]
+    kind: Literal["basic", "bearer", "earthdata", "netrc", "query", "s3"] = Field(
+        description="Way of signing in.", examples=["earthdata"]
     )
-    parameter: str | None = Field(None, description="For kind query: name of the URL's query parameter.", examples=["token"])
+    secret: SecretName | None = Field(
+        None,
+        description="Name of the secret; its value comes from the environment or the bakery.",
+        examples=["EARTHDATA_TOKEN"],
+    )
+    parameter: str | None = Field(
+        None, description="For kind query: name of the URL's query parameter.", examples=["token"]
+    )
 
     @classmethod
     def prepare(cls, data: Any) -> Any:
         """Anything that looks like a literal credential is refused by its own code."""
         if isinstance(data, dict):
-            for key in data:
-                if key not in cls.model_fields and re.search(r"pass|token|user|key|login|credential|value", str(key), re.I):
-                    raise at(problem("R040", f"{key!r} writes a credential into the recipe", _HINT), key)
+            wrong: list[tuple[tuple[str | int, ...], PydanticCustomError]] = [
+                ((key,), problem("R040", f"{key!r} writes a credential into the recipe", _HINT))
+                for key in data
+                if key not in cls.model_fields
+                and re.search(r"pass|token|user|key|login|credential|value", str(key), re.I)
+            ]
+            try:
+                secret_name(data.get("secret", "NAME"))
+            except PydanticCustomError as error:
+                wrong.append((("secret",), error))
+            if wrong:
+                raise several(wrong)
             if data.get("kind") in ("basic", "bearer", "query", "s3") and "secret" not in data:
                 raise problem("R011", "key 'secret' is missing", f"{data['kind']} needs it: {_HINT}")
         return data
@@ -58,7 +74,9 @@ class Fetch(Section):
     timeout: Duration = Field("60s", description="Longest silence of a server.")
     ranges: bool = Field(True, description="The server answers range requests.")
     storage_options: dict[str, Any] = Field(
-        default_factory=dict, description="Options of the fsspec file system; no credentials.", examples=[{"endpoint_url": "https://mghp.osn.xsede.org"}]
+        default_factory=dict,
+        description="Options of the fsspec file system; no credentials.",
+        examples=[{"endpoint_url": "https://mghp.osn.xsede.org"}],
     )
     headers: dict[str, str] = Field(default_factory=dict, description="HTTP headers; no credentials.")
     auth: Auth | None = Field(None, description="How to sign in.")

@@ -32,11 +32,18 @@ def check_inputs(inputs: Inputs, names: set[str]) -> Iterator[Problem]:
 def _names(inputs: Inputs, names: set[str]) -> Iterator[Problem]:
     for key in inputs.merge:
         if key in inputs.concat:
-            yield Problem(("inputs", "merge", key), "R038", f"{key!r} is a concat key too", "give one of them another name")
+            yield Problem(
+                ("inputs", "merge", key), "R038", f"{key!r} is a concat key too", "give one of them another name"
+            )
     for kind in ("concat", "merge"):
         for key in getattr(inputs, kind):
             if key in names:
-                yield Problem(("inputs", kind, key), "R038", f"{key!r} is a parameter or matrix name too", "give one of them another name")
+                yield Problem(
+                    ("inputs", kind, key),
+                    "R038",
+                    f"{key!r} is a parameter or matrix name too",
+                    "give one of them another name",
+                )
     dims: dict[str, str] = {}
     for key, entry in inputs.concat.items():
         if entry.dim in dims:
@@ -51,24 +58,42 @@ def _source(inputs: Inputs) -> Iterator[Problem]:
     for kind, keys in (("concat", inputs.concat), ("merge", inputs.merge)):
         for key, entry in keys.items():  # type: ignore[attr-defined]
             if isinstance(entry.values, EmptyValues) and entry.values.when:
-                yield Problem(("inputs", kind, key, "when"), "R033", "there are no values to switch on", "give the values")
+                yield Problem(
+                    ("inputs", kind, key, "when"), "R033", "there are no values to switch on", "give the values"
+                )
     if inputs.kind == "url":
         for key in empty:
-            yield Problem(("inputs", "concat", key), "R033", f"{key!r} has no values", "a url needs them: {start, end, step} or a list")
+            yield Problem(
+                ("inputs", "concat", key),
+                "R033",
+                f"{key!r} has no values",
+                "a url needs them: {start, end, step} or a list",
+            )
     elif len(inputs.concat) != 1 or not empty:
         what = f"{inputs.kind} needs exactly one concat entry, without values"
         where: YamlPath = ("inputs", "concat") if inputs.concat else ("inputs", inputs.kind)
         if inputs.kind != "files" or len(inputs.files or []) > 1 or inputs.concat:
-            yield Problem(where, "R033", what, "write concat: {time: {}}; the order of the files is the order of the data")
+            yield Problem(
+                where, "R033", what, "write concat: {time: {}}; the order of the files is the order of the data"
+            )
     for key, entry in inputs.merge.items():
         if isinstance(entry.values, EmptyValues):
             yield Problem(("inputs", "merge", key), "R033", f"{key!r} has no values", "list them: [tmin, tmax]")
         elif inputs.kind != "url":
-            yield Problem(("inputs", "merge", key), "R033", f"merge keys need a url, not {inputs.kind}", "write a url with {key}")
+            yield Problem(
+                ("inputs", "merge", key), "R033", f"merge keys need a url, not {inputs.kind}", "write a url with {key}"
+            )
     if inputs.sort is not None and inputs.kind == "url":
-        yield Problem(("inputs", "sort"), "R060", "a url takes its order from the keys; sort has no effect", "remove sort")
+        yield Problem(
+            ("inputs", "sort"), "R060", "a url takes its order from the keys; sort has no effect", "remove sort"
+        )
     if inputs.on_missing == "fill" and inputs.items_per_file is None:
-        yield Problem(("inputs", "on_missing"), "R034", "fill needs to know how long a missing input would be", "add `items_per_file:`")
+        yield Problem(
+            ("inputs", "on_missing"),
+            "R034",
+            "fill needs to know how long a missing input would be",
+            "add `items_per_file:`",
+        )
     yield from _patterns(inputs)
 
 
@@ -82,7 +107,9 @@ def _patterns(inputs: Inputs) -> Iterator[Problem]:
             try:
                 re.compile(pattern)
             except re.error as error:
-                yield Problem(path, "R053", f"is not a regular expression: {error}", "escape special characters with a backslash")
+                yield Problem(
+                    path, "R053", f"is not a regular expression: {error}", "escape special characters with a backslash"
+                )
 
 
 def _templates(inputs: Inputs) -> Iterator[Problem]:
@@ -126,7 +153,11 @@ def _use(use: Use, path: YamlPath, keys: dict[str, Any]) -> Iterator[Problem]:
     fields = _fields(values) | (set(DATE_FIELDS) if dated or isinstance(values, (RangeValues, ListValues)) else set())
     if use.fields and use.fields[0] not in fields:
         own = sorted(_fields(values)) or (list(DATE_FIELDS) if dated else [])
-        hint = suggestion(use.fields[0], own) if own else f"{use.key} has no fields; write a look-up table {{value: {{field: text}}}}"
+        hint = (
+            suggestion(use.fields[0], own)
+            if own
+            else f"{use.key} has no fields; write a look-up table {{value: {{field: text}}}}"
+        )
         yield Problem(path, "R031", f"{use.text}: {use.key} has no field {use.fields[0]!r}", hint)
     elif use.format and "%" in use.format and not use.fields and not dated:
         hint = "give the key dates ({start: 1981-09-01, ...}), or write {key:02d} for numbers"
@@ -161,7 +192,12 @@ def _missing(inputs: Inputs) -> Iterator[Problem]:
             if key not in keys:
                 yield Problem(path, "R036", f"{key!r} is not a key", suggestion(key, keys))
             elif not _holds(keys[key].values, value):
-                yield Problem(path, "R036", f"{value!r} is not a value of {key}", "write it as the key's values are written, or remove it")
+                yield Problem(
+                    path,
+                    "R036",
+                    f"{value!r} is not a value of {key}",
+                    "write it as the key's values are written, or remove it",
+                )
 
 
 def _holds(values: Any, value: Any) -> bool:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from pangeo_forge.recipe import values as forms
-from pangeo_forge.recipe.scalars import Name, Names, check_date
+from pangeo_forge.recipe.scalars import Name, check_date
 from pangeo_forge.recipe.section import Section, at, form, nested, problem, shown
 from pangeo_forge.recipe.values import EmptyValues, TableValues, Values, read_values
 
@@ -26,7 +26,11 @@ class _Key(Section):
 class ConcatKey(_Key):
     """A key along which inputs are concatenated; ``dim`` is the dataset's dimension (default: the key's name)."""
 
-    dim: Name = Field("", description="Dimension of the dataset along which to concatenate; default: the key's name.", examples=["TIME"])
+    dim: Name = Field(
+        "",
+        description="Dimension of the dataset along which to concatenate; default: the key's name.",
+        examples=["TIME"],
+    )
 
 
 class MergeKey(_Key):
@@ -47,7 +51,12 @@ def _read_key(name: str, data: Any, model: type[_Key]) -> _Key:
         return data
     own: dict[str, Any] = {"dim": name} if model is ConcatKey else {}
     written, prefix = data, ()
-    if isinstance(data, dict) and "values" in data and isinstance(data["values"], (dict, list)) and not _is_row(data["values"]):
+    if (
+        isinstance(data, dict)
+        and "values" in data
+        and isinstance(data["values"], (dict, list))
+        and not _is_row(data["values"])
+    ):
         extra = set(data) - {"values", "when", *own}
         if extra:
             key = sorted(map(str, extra))[0]
@@ -61,7 +70,9 @@ def _read_key(name: str, data: Any, model: type[_Key]) -> _Key:
         written = {k: v for k, v in data.items() if k != "dim"}
     if isinstance(data, dict) and own and "dim" in data and not isinstance(data["dim"], dict):
         if not isinstance(data["dim"], str) or not data["dim"]:
-            raise at(problem("R013", f"should be the name of a dimension, not {shown(data['dim'])}", "write text"), "dim")
+            raise at(
+                problem("R013", f"should be the name of a dimension, not {shown(data['dim'])}", "write text"), "dim"
+            )
         own["dim"] = data["dim"]
     try:
         values = read_values(written)
@@ -72,8 +83,11 @@ def _read_key(name: str, data: Any, model: type[_Key]) -> _Key:
 
 def _is_row(value: Any) -> bool:
     """Whether ``values: {...}`` is a row of a look-up table named 'values' (a mapping of texts) and not VALUES."""
-    return isinstance(value, dict) and bool(value) and all(isinstance(v, str) for v in value.values()) and not (
-        {"start", "end", "step"} & set(value)
+    return (
+        isinstance(value, dict)
+        and bool(value)
+        and all(isinstance(v, str) for v in value.values())
+        and not ({"start", "end", "step"} & set(value))
     )
 
 
@@ -93,11 +107,17 @@ def _keys(model: type[_Key]) -> Any:
         from pangeo_forge.recipe.section import gathered
 
         if not isinstance(data, dict):
-            raise problem("R013", f"should be a mapping of keys, not {shown(data)}", "write time: {start: ..., end: ..., step: ...}")
+            raise problem(
+                "R013",
+                f"should be a mapping of keys, not {shown(data)}",
+                "write time: {start: ..., end: ..., step: ...}",
+            )
         made, failed = {}, []
         for name, value in data.items():
             if not isinstance(name, str) or not name.isidentifier():
-                failed.append(at(problem("R015", f"{shown(name)} is not a name for a key", "use letters, digits and _"), name))
+                failed.append(
+                    at(problem("R015", f"{shown(name)} is not a name for a key", "use letters, digits and _"), name)
+                )
                 continue
             try:
                 made[name] = _read_key(name, value, model)
@@ -109,15 +129,27 @@ def _keys(model: type[_Key]) -> Any:
             raise gathered(failed)
         return made
 
-    extra = {"dim": {"type": "string", "description": "Dimension of the dataset; default: the key's name."}} if model is ConcatKey else {}
+    extra = (
+        {"dim": {"type": "string", "description": "Dimension of the dataset; default: the key's name."}}
+        if model is ConcatKey
+        else {}
+    )
     return form(read, {"type": "object", "additionalProperties": _key_schema(extra)})
 
 
 class Listing(Section):
     """Files named by an HTML or FTP index."""
 
-    url: str = Field(min_length=1, description="The index page or folder; may hold template keys of `keys`.", examples=["https://host/data/{year}/"])
-    match: str = Field(min_length=1, description="Regular expression that a file's name must match.", examples=[r".*_d\d{8}_c\d{8}\.nc"])
+    url: str = Field(
+        min_length=1,
+        description="The index page or folder; may hold template keys of `keys`.",
+        examples=["https://host/data/{year}/"],
+    )
+    match: str = Field(
+        min_length=1,
+        description="Regular expression that a file's name must match.",
+        examples=[r".*_d\d{8}_c\d{8}\.nc"],
+    )
     keys: Annotated[dict[str, MergeKey], *_keys(MergeKey)] = Field(
         default_factory=dict,
         description="Keys of the template in `url`; each combination is one page, and the files of all pages are one list.",
@@ -148,7 +180,9 @@ class CmrSearch(Section):
         """Either a short name or a concept id."""
         if isinstance(data, dict):
             if not {"short_name", "concept_id"} & set(data):
-                raise problem("R011", "key 'short_name' is missing", "name the collection: short_name and version, or concept_id")
+                raise problem(
+                    "R011", "key 'short_name' is missing", "name the collection: short_name and version, or concept_id"
+                )
             for i, date in enumerate(data["temporal"] if isinstance(data.get("temporal"), list) else []):
                 try:
                     check_date(date)
@@ -185,7 +219,10 @@ class Catalog(Section):
 class SortMatch(Section):
     """Order by what a regular expression finds in the file's name."""
 
-    match: str = Field(min_length=1, description="Regular expression; its groups, in order, are compared as numbers where they are digits.")
+    match: str = Field(
+        min_length=1,
+        description="Regular expression; its groups, in order, are compared as numbers where they are digits.",
+    )
 
 
 def _sort(data: Any) -> Any:
@@ -210,7 +247,9 @@ class Inputs(Section):
         examples=["https://host/{time:%Y}/sst_{time:%Y%m%d}.nc"],
     )  # fmt: skip
     files: list[str] | None = Field(None, min_length=1, description="URLs or paths, one by one.")
-    glob: str | None = Field(None, min_length=1, description="A pattern of any fsspec URL or path.", examples=["data/*.nc"])
+    glob: str | None = Field(
+        None, min_length=1, description="A pattern of any fsspec URL or path.", examples=["data/*.nc"]
+    )
     listing: Listing | None = Field(None, description="An HTML or FTP index whose links are the inputs.")
     csv: Csv | None = Field(None, description="A table with a column of URLs.")
     catalog: Catalog | None = Field(None, description="A STAC or CMR search.")
@@ -219,20 +258,30 @@ class Inputs(Section):
         examples=[{"time": {"start": "1981-09-01", "end": "latest", "step": "1D"}}],
     )  # fmt: skip
     merge: Annotated[dict[str, MergeKey], *_keys(MergeKey)] = Field(
-        default_factory=dict, description="Keys whose values bring other variables of the same grid.", examples=[{"variable": ["tmin", "tmax"]}]
+        default_factory=dict,
+        description="Keys whose values bring other variables of the same grid.",
+        examples=[{"variable": ["tmin", "tmax"]}],
     )
-    items_per_file: int | None = Field(None, ge=1, description="Length of each input along the first concat dim; checked, never trusted.")
+    items_per_file: int | None = Field(
+        None, ge=1, description="Length of each input along the first concat dim; checked, never trusted."
+    )
     on_missing: Literal["fail", "skip", "fill"] = Field(
-        "fail", description="An input that does not exist: fail the run, skip its position, or fill it (needs items_per_file)."
+        "fail",
+        description="An input that does not exist: fail the run, skip its position, or fill it (needs items_per_file).",
     )
     missing: list[Any] = Field(
         default_factory=list,
         description="Values of the concat key known to be absent (with several keys: mappings {key: value}); treated as on_missing says, "
         "as skip where that says fail.",
     )
-    member: str | None = Field(None, min_length=1, description="Path of the file inside each archive; may hold template keys.")
-    sort: Annotated[Literal["name", "none"] | SortMatch | None, *form(lambda v: None if v is None else _sort(v), _SORT_SCHEMA)] = Field(
-        None, description="Order of listed files. Default: by name for glob and listing; as listed for files, csv and catalog."
+    member: str | None = Field(
+        None, min_length=1, description="Path of the file inside each archive; may hold template keys."
+    )
+    sort: Annotated[
+        Literal["name", "none"] | SortMatch | None, *form(lambda v: None if v is None else _sort(v), _SORT_SCHEMA)
+    ] = Field(
+        None,
+        description="Order of listed files. Default: by name for glob and listing; as listed for files, csv and catalog.",
     )
 
     @property
@@ -249,8 +298,24 @@ class Inputs(Section):
         if not given and not set(data) - set(cls.model_fields):
             raise problem("R030", "no source of files is given", f"add one of {', '.join(SOURCES)}")
         if len(given) > 1:
-            raise at(problem("R030", f"{' and '.join(given)} are given, only one may be", f"keep one of {', '.join(given)}"), given[1])
+            raise at(
+                problem("R030", f"{' and '.join(given)} are given, only one may be", f"keep one of {', '.join(given)}"),
+                given[1],
+            )
         return data
 
 
-__all__ = ["SOURCES", "Catalog", "CmrSearch", "ConcatKey", "Csv", "EmptyValues", "Inputs", "Listing", "MergeKey", "SortMatch", "StacSearch", "TableValues"]
+__all__ = [
+    "SOURCES",
+    "Catalog",
+    "CmrSearch",
+    "ConcatKey",
+    "Csv",
+    "EmptyValues",
+    "Inputs",
+    "Listing",
+    "MergeKey",
+    "SortMatch",
+    "StacSearch",
+    "TableValues",
+]

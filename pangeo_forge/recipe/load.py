@@ -109,7 +109,9 @@ def _valid_sections(data: dict[str, Any]) -> dict[str, Any]:
                 valid[name] = model.model_validate(data[name])
             except ValidationError:
                 continue
-        elif name in data and name in ("id", "license", "license_url", "matrix") and isinstance(data[name], (str, dict)):
+        elif (
+            name in data and name in ("id", "license", "license_url", "matrix") and isinstance(data[name], (str, dict))
+        ):
             valid[name] = data[name]
     return valid
 
@@ -170,7 +172,12 @@ def load_recipe(
 
 
 def _of_matrix(
-    name: str, error: RecipeError, params: Mapping[str, str] | None, set_: Sequence[str], recipes_dir: str | Path, now: dt.date | None
+    name: str,
+    error: RecipeError,
+    params: Mapping[str, str] | None,
+    set_: Sequence[str],
+    recipes_dir: str | Path,
+    now: dt.date | None,
 ) -> Recipe:
     """The recipe ``cmip6-cesm2`` that the matrix of ``recipes/cmip6`` makes."""
     parts = Path(name).name.split("-")

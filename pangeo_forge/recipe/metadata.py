@@ -23,14 +23,18 @@ def _checked(pattern: str, code: str, what: str, hint: str) -> Any:
 
 Url = Annotated[str, *_checked(r"(https?|ftp)://[^\s/]+\S*", "R015", "a URL", "write https://...")]
 Orcid = Annotated[str, *_checked(r"\d{4}-\d{4}-\d{4}-\d{3}[\dX]", "R015", "an ORCID iD", "write 0000-0002-1825-0097")]
-GitHub = Annotated[str, *_checked(r"[A-Za-z0-9](-?[A-Za-z0-9]){0,38}", "R015", "a GitHub handle", "write the name without @ or URL")]
+GitHub = Annotated[
+    str, *_checked(r"[A-Za-z0-9](-?[A-Za-z0-9]){0,38}", "R015", "a GitHub handle", "write the name without @ or URL")
+]
 
 
 class Provider(Section):
     """An organisation that made, processes, licenses or hosts the data (as in STAC)."""
 
     name: str = Field(min_length=1, description="Name of the organisation.", examples=["NOAA NCEI"])
-    roles: list[Literal["producer", "licensor", "processor", "host"]] = Field(default_factory=list, description="As in STAC.")
+    roles: list[Literal["producer", "licensor", "processor", "host"]] = Field(
+        default_factory=list, description="As in STAC."
+    )
     url: Url | None = Field(None, description="Home page.")
     description: str | None = Field(None, description="More about it.")
 

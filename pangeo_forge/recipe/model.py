@@ -5,7 +5,6 @@ A recipe as written is :class:`~pangeo_forge.recipe.source.Source`; the section 
 
 from __future__ import annotations
 
-
 import json
 import re
 from pathlib import Path
@@ -31,7 +30,9 @@ SECTIONS_THAT_AFFECT_DATA = ("inputs", "open", "transforms", "combine", "target"
 
 def _id(value: Any) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", value):
-        raise problem("R021", f"{shown(value)} is not an id", "use lower-case letters, digits and single dashes: noaa-oisst")
+        raise problem(
+            "R021", f"{shown(value)} is not an id", "use lower-case letters, digits and single dashes: noaa-oisst"
+        )
     return value
 
 
@@ -55,22 +56,42 @@ class Recipe(Section):
         description="Lower-case letters, digits and dashes; equals the folder's name. With a matrix it holds its names: cmip6-{model}.",
         examples=["noaa-oisst"],
     )
-    title: str = Field(min_length=1, description="One line that names the dataset.", examples=["NOAA 1/4 degree daily OISST v2.1"])
+    title: str = Field(
+        min_length=1, description="One line that names the dataset.", examples=["NOAA 1/4 degree daily OISST v2.1"]
+    )
     description: str = Field("", description="What the dataset is; Markdown.")
-    license: str | None = Field(None, min_length=1, description="SPDX identifier, or `other` with license_url.", examples=["CC0-1.0"])
+    license: str | None = Field(
+        None, min_length=1, description="SPDX identifier, or `other` with license_url.", examples=["CC0-1.0"]
+    )
     license_url: Url | None = Field(None, description="Text of the license.")
-    providers: list[Provider] = Field(default_factory=list, description="Who made, licenses, processes or hosts the data.")
+    providers: list[Provider] = Field(
+        default_factory=list, description="Who made, licenses, processes or hosts the data."
+    )
     maintainers: list[Maintainer] = Field(default_factory=list, description="Who keeps the recipe.")
-    keywords: list[str] = Field(default_factory=list, description="Words to find the dataset by.", examples=[["ocean", "sst"]])
-    parameters: dict[str, Parameter] = Field(default_factory=dict, description="Values used as {NAME} and set by --param NAME=VALUE.")
-    matrix: Annotated[dict[str, list[Any]], *form(_matrix, {"type": "object", "additionalProperties": {"type": "array", "minItems": 1}})] = Field(
-        default_factory=dict, description="Makes one recipe of each combination of values, used as {NAME}; the id must use each name."
+    keywords: list[str] = Field(
+        default_factory=list, description="Words to find the dataset by.", examples=[["ocean", "sst"]]
+    )
+    parameters: dict[str, Parameter] = Field(
+        default_factory=dict, description="Values used as {NAME} and set by --param NAME=VALUE."
+    )
+    matrix: Annotated[
+        dict[str, list[Any]],
+        *form(_matrix, {"type": "object", "additionalProperties": {"type": "array", "minItems": 1}}),
+    ] = Field(
+        default_factory=dict,
+        description="Makes one recipe of each combination of values, used as {NAME}; the id must use each name.",
     )
     inputs: Inputs = Field(description="Where the files are, and the keys that order them.", examples=["{url: ...}"])
-    fetch: Fetch = Field(default_factory=lambda: Fetch.model_validate({}), description="How inputs are copied, politely.")
+    fetch: Fetch = Field(
+        default_factory=lambda: Fetch.model_validate({}), description="How inputs are copied, politely."
+    )
     open: Open = Field(default_factory=lambda: Open.model_validate({}), description="How each input is opened.")
-    transforms: list[Transform] = Field(default_factory=list, description="Steps that are applied to each input, in order.")
-    combine: Combine = Field(default_factory=lambda: Combine.model_validate({}), description="What must agree between inputs.")
+    transforms: list[Transform] = Field(
+        default_factory=list, description="Steps that are applied to each input, in order."
+    )
+    combine: Combine = Field(
+        default_factory=lambda: Combine.model_validate({}), description="What must agree between inputs."
+    )
     target: Target = Field(default_factory=lambda: Target.model_validate({}), description="What is written.")
     checks: list[CheckEntry] = Field(default_factory=list, description="What must hold of what was written.")
 

@@ -14,13 +14,19 @@ def _groups(value: Any) -> Any:
         return value
     if isinstance(value, list) and value and all(isinstance(v, str) and v for v in value):
         return value
-    raise problem("R013", f"should be the path of a group, not {shown(value)}", "write /Grid, or a list of paths that are merged")
+    raise problem(
+        "R013", f"should be the path of a group, not {shown(value)}", "write /Grid, or a list of paths that are merged"
+    )
 
 
 def _select(value: Any) -> Any:
     passes = value if isinstance(value, list) else [value]
     if not passes or not all(isinstance(p, dict) and p and all(isinstance(k, str) for k in p) for p in passes):
-        raise problem("R013", f"should be a mapping of GRIB keys, not {shown(value)}", "write {typeOfLevel: surface, shortName: t}")
+        raise problem(
+            "R013",
+            f"should be a mapping of GRIB keys, not {shown(value)}",
+            "write {typeOfLevel: surface, shortName: t}",
+        )
     return value
 
 
@@ -37,12 +43,20 @@ class Open(Section):
         None, description="Group of an HDF5 file or Zarr store; a list of groups is merged.", examples=["/Grid"]
     )
     decode_times: bool = Field(True, description="Read times by their units and calendar.")
-    decode_coords: bool | Literal["all", "coordinates"] = Field(True, description="Which variables become coordinates, as in xarray.")
+    decode_coords: bool | Literal["all", "coordinates"] = Field(
+        True, description="Which variables become coordinates, as in xarray."
+    )
     select: Annotated[Any, *form(_select, {"anyOf": [_KEYS, {"type": "array", "items": _KEYS, "minItems": 1}]})] = Field(
         None, description="GRIB keys of the messages to read; a list of mappings is read in several passes and merged.",
         examples=[{"typeOfLevel": "surface", "shortName": "t"}],
     )  # fmt: skip
-    drop: list[str] = Field(default_factory=list, description="Names or globs of variables that are not opened at all.", examples=[["unknown*"]])
-    dims: dict[str, Any] = Field(default_factory=dict, description="Names for dimensions that have none: {phony_dim_0: lat}.")
+    drop: list[str] = Field(
+        default_factory=list,
+        description="Names or globs of variables that are not opened at all.",
+        examples=[["unknown*"]],
+    )
+    dims: dict[str, Any] = Field(
+        default_factory=dict, description="Names for dimensions that have none: {phony_dim_0: lat}."
+    )
     engine: str | None = Field(None, min_length=1, description="xarray engine to use instead of our own readers.")
     engine_options: dict[str, Any] = Field(default_factory=dict, description="Keywords of that engine.")

@@ -27,18 +27,27 @@ MAX_COMBINATIONS = 10_000
 class Parameter(Section):
     """A value that ``--param NAME=VALUE`` sets."""
 
-    default: Scalar = Field(description="Value without --param; `today` is the date of the run (UTC).", examples=["2020"])
+    default: Scalar = Field(
+        description="Value without --param; `today` is the date of the run (UTC).", examples=["2020"]
+    )
     description: str = Field("", description="What it is for.")
 
 
-def parameter_values(data: Mapping[str, Any], given: Mapping[str, str], source: Source, now: dt.date | None = None) -> dict[str, Any]:
+def parameter_values(
+    data: Mapping[str, Any], given: Mapping[str, str], source: Source, now: dt.date | None = None
+) -> dict[str, Any]:
     """The value of each parameter of the recipe: as given, else its default. Given text is read as the default's type."""
     declared = data.get("parameters") or {}
     declared = declared if isinstance(declared, dict) else {}
     for name in given:
         if name not in declared:
             hint = suggestion(name, declared) or "declare it under parameters"
-            raise RecipeError(f"parameters: the recipe has no parameter {name!r}", code="R070", where=source.locate(("parameters",)), hint=hint)
+            raise RecipeError(
+                f"parameters: the recipe has no parameter {name!r}",
+                code="R070",
+                where=source.locate(("parameters",)),
+                hint=hint,
+            )
     values = {}
     for name, entry in declared.items():
         if not isinstance(entry, dict) or "default" not in entry:
@@ -48,7 +57,9 @@ def parameter_values(data: Mapping[str, Any], given: Mapping[str, str], source: 
         if name in given and not isinstance(default, str):
             value = parse_value(given[name])
             if type(value) is not type(default) and not (isinstance(default, float) and isinstance(value, int)):
-                what = f"parameters.{name}: {given[name]!r} is not a {type(default).__name__} like the default {default!r}"
+                what = (
+                    f"parameters.{name}: {given[name]!r} is not a {type(default).__name__} like the default {default!r}"
+                )
                 raise RecipeError(what, code="R070", where="--param", hint="give a value of that type")
         values[name] = _today(now) if value == "today" else value
     return values
@@ -119,7 +130,9 @@ def override(data: dict[str, Any], settings: Sequence[str], name: str) -> list[t
         written, equals, text = setting.partition("=")
         path = tuple(int(p) if p.isdigit() else p for p in re.split(r"[.\[]", written.replace("]", "")) if p)
         if not equals or not path:
-            raise RecipeError(f"{setting!r} is not a setting", code="R071", where=f"{name}: --set", hint="write --set a.b.c=VALUE")
+            raise RecipeError(
+                f"{setting!r} is not a setting", code="R071", where=f"{name}: --set", hint="write --set a.b.c=VALUE"
+            )
         _put(data, path, parse_value(text), setting)
         paths.append(path)
     return paths
@@ -137,7 +150,9 @@ def _put(data: Any, path: tuple[str | int, ...], value: Any, setting: str) -> No
                 data[part] = {}
         else:
             what = f"{format_path(path[:i])} has no {part!r}"
-            raise RecipeError(what, code="R071", where=f"--set {setting.partition('=')[0]}", hint="check the path against the recipe")
+            raise RecipeError(
+                what, code="R071", where=f"--set {setting.partition('=')[0]}", hint="check the path against the recipe"
+            )
         if last:
             data[part] = value
         else:

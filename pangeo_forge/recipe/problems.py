@@ -11,7 +11,7 @@ from pangeo_forge.errors import RecipeError
 from pangeo_forge.recipe.section import explained
 from pangeo_forge.recipe.source import Source, YamlPath, format_path
 
-_KEY_CODES = {"R010", "R030", "R037", "R050"}
+_KEY_CODES = {"R010", "R030", "R050"}
 """Codes whose problem is the key itself, not its value."""
 
 
@@ -29,7 +29,9 @@ class Problem:
         """The error that the user sees."""
         where = source.locate(self.path, key=self.code in _KEY_CODES)
         path = format_path(self.path)
-        return RecipeError(f"{path}: {self.text}" if path else self.text, code=self.code, where=where, hint=self.hint or None)
+        return RecipeError(
+            f"{path}: {self.text}" if path else self.text, code=self.code, where=where, hint=self.hint or None
+        )
 
 
 def from_validation(error: ValidationError, prefix: YamlPath = ()) -> list[Problem]:

@@ -23,7 +23,9 @@ _URL_TOKEN = re.compile(
     r"[?&](token|access_token|api_?key|key|sig|signature|password|X-Amz-Signature|X-Amz-Credential|X-Amz-Security-Token|X-Goog-Signature)=[^&{\s]+",
     re.I,
 )
-_CREDENTIAL_KEY = re.compile(r"(^|_|-)(key|secret|token|password|passwd|credential|credentials|account_key|sas_token|username|user)$", re.I)
+_CREDENTIAL_KEY = re.compile(
+    r"(^|_|-)(key|secret|token|password|passwd|credential|credentials|account_key|sas_token|username|user)$", re.I
+)
 _CREDENTIAL_HEADER = re.compile(r"authorization|cookie|x-api-key|token|secret", re.I)
 _SECRET_HINT = "name it: fetch.auth: {kind: ..., secret: NAME}"  # noqa: S105 - a message
 
@@ -39,7 +41,9 @@ def check_written(data: Mapping[str, Any]) -> list[Problem]:
         headers = fetch.get("headers")
         for name in headers if isinstance(headers, dict) else ():
             if _CREDENTIAL_HEADER.search(str(name)):
-                found.append(Problem(("fetch", "headers", name), "R042", "this header carries a credential", _SECRET_HINT))
+                found.append(
+                    Problem(("fetch", "headers", name), "R042", "this header carries a credential", _SECRET_HINT)
+                )
     return found
 
 
@@ -86,7 +90,12 @@ def _identity(sections: Mapping[str, Any], path: Path) -> Iterator[Problem]:
         return
     if sections.get("matrix"):
         if not identity.startswith(folder):
-            yield Problem(("id",), "R020", f"{identity!r} does not begin with the folder's name {folder!r}", f"write {folder}-{{NAME}}")
+            yield Problem(
+                ("id",),
+                "R020",
+                f"{identity!r} does not begin with the folder's name {folder!r}",
+                f"write {folder}-{{NAME}}",
+            )
     elif identity != folder:
         yield Problem(("id",), "R020", f"{identity!r} is not the folder's name {folder!r}", "make them equal")
 
@@ -96,7 +105,9 @@ def _license(sections: Mapping[str, Any]) -> Iterator[Problem]:
     if "title" not in sections:
         return
     if name is None:
-        yield Problem((), "R024", "no license is given", "add `license:` with an SPDX id, or other and license_url", warning=True)
+        yield Problem(
+            (), "R024", "no license is given", "add `license:` with an SPDX id, or other and license_url", warning=True
+        )
     elif name == "other":
         if not url:
             yield Problem(("license",), "R023", "'other' does not say which license", "add `license_url:`")
@@ -119,16 +130,25 @@ def _target(target: Target, inputs: Any) -> Iterator[Problem]:
     if isinstance(target.chunks, dict):
         for name in ("chunk_bytes", "chunk_ratio"):
             if getattr(target, name) is not None:
-                yield Problem((*at, name), "R060", f"{name} is for chunks: auto, and chunks are given", "remove one of them")
+                yield Problem(
+                    (*at, name), "R060", f"{name} is for chunks: auto, and chunks are given", "remove one of them"
+                )
     if target.shards and target.shard_bytes is not None:
         yield Problem((*at, "shard_bytes"), "R060", "shards and shard_bytes are given", "remove one of them")
     sharded = target.shards or target.shard_bytes is not None or any(v.shards for v in target.variables.values())
     if sharded and target.zarr_format == 2:
-        yield Problem((*at, "zarr_format"), "R060", "Zarr format 2 has no shards", "write zarr_format: 3 or remove the shards")
+        yield Problem(
+            (*at, "zarr_format"), "R060", "Zarr format 2 has no shards", "write zarr_format: 3 or remove the shards"
+        )
     if target.format == "icechunk" and target.zarr_format == 2:
         yield Problem((*at, "zarr_format"), "R060", "icechunk stores are Zarr format 3", "remove zarr_format")
     if target.reference is not None and target.format != "reference":
-        yield Problem((*at, "reference"), "R060", f"reference is for format: reference, not {target.format}", "remove it or change format")
+        yield Problem(
+            (*at, "reference"),
+            "R060",
+            f"reference is for format: reference, not {target.format}",
+            "remove it or change format",
+        )
     chunks = target.chunks if isinstance(target.chunks, dict) else {}
     yield from _shards(target.shards or {}, chunks, (*at, "shards"))
     for name, variable in target.variables.items():
@@ -159,25 +179,44 @@ def _reference(target: Target, transforms: list[Transform]) -> Iterator[Problem]
     for i, transform in enumerate(transforms):
         if transform.name in VALUE_CHANGING:
             hint = "remove it, or write format: zarr"
-            yield Problem(("transforms", i, transform.name), "R063", f"{transform.name} changes values, which references cannot", hint)
+            yield Problem(
+                ("transforms", i, transform.name),
+                "R063",
+                f"{transform.name} changes values, which references cannot",
+                hint,
+            )
     for name in ("chunk_bytes", "chunk_ratio", "shards", "shard_bytes", "compressor"):
         if getattr(target, name) is not None:
-            yield Problem(("target", name), "R060", f"a reference target keeps the inputs' own storage, {name} has no effect", "remove it")
+            yield Problem(
+                ("target", name),
+                "R060",
+                f"a reference target keeps the inputs' own storage, {name} has no effect",
+                "remove it",
+            )
     if isinstance(target.chunks, dict):
         yield Problem(("target", "chunks"), "R060", "a reference target keeps the inputs' own chunks", "remove chunks")
     for name, variable in target.variables.items():
         for key in ("chunks", "shards", "dtype", "scale_factor", "add_offset", "compressor"):
             if getattr(variable, key) is not None:
                 path = ("target", "variables", name, key)
-                yield Problem(path, "R060", f"a reference target keeps the inputs' own storage, {key} has no effect", "remove it")
+                yield Problem(
+                    path, "R060", f"a reference target keeps the inputs' own storage, {key} has no effect", "remove it"
+                )
 
 
 def _combine(combine: Combine, inputs: Any) -> Iterator[Problem]:
     if combine.gaps == "fail" and combine.regular is None:
-        steps = [k.values.step for k in inputs.concat.values() if isinstance(k.values, DateValues)] if isinstance(inputs, Inputs) else []
+        steps = (
+            [k.values.step for k in inputs.concat.values() if isinstance(k.values, DateValues)]
+            if isinstance(inputs, Inputs)
+            else []
+        )
         hint = f"add `regular: {steps[0] if steps else '1D'}`"
         yield Problem(("combine", "gaps"), "R060", "gaps: fail needs the regular step", hint)
     if isinstance(inputs, Inputs) and combine.order == "sort" and not inputs.concat:
-        yield Problem(("combine", "order"), "R060", "there is no concat key, so nothing is sorted", "use the transform `sort: DIM`")
-
-
+        yield Problem(
+            ("combine", "order"),
+            "R060",
+            "there is no concat key, so nothing is sorted",
+            "use the transform `sort: DIM`",
+        )

@@ -76,7 +76,9 @@ def day_exists(parts: tuple[int, ...], calendar: str) -> bool:
     leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
     if calendar in ("standard", "gregorian") and year < 1583:
         leap = year % 4 == 0
-    leap = {"noleap": False, "365_day": False, "all_leap": True, "366_day": True, "julian": year % 4 == 0}.get(calendar, leap)
+    leap = {"noleap": False, "365_day": False, "all_leap": True, "366_day": True, "julian": year % 4 == 0}.get(
+        calendar, leap
+    )
     return day <= _MONTH_DAYS[month - 1] + (leap and month == 2)
 
 

@@ -58,7 +58,9 @@ class Section(BaseModel):
             prepared = cls.prepare(data)
             if not isinstance(prepared, dict):
                 known = ", ".join(cls.model_fields)
-                raise problem("R013", f"should be a mapping, not {shown(data)}", f"its keys are {known}")
+                what = "is empty" if data is None else f"should be a mapping, not {shown(data)}"
+                hint = "fill it in or remove the key; " if data is None else ""
+                raise problem("R013", what, f"{hint}its keys are {known}")
             return handler(prepared)
         except ValidationError as error:
             raise explained(error, cls) from None
@@ -148,7 +150,9 @@ def _detail(e: Any, model: type[BaseModel] | None) -> InitErrorDetails:
 
 def _missing(loc: tuple[Any, ...], model: type[BaseModel] | None) -> PydanticCustomError:
     info = model.model_fields.get(str(loc[-1])) if model and len(loc) == 1 else None
-    example = f"for example `{loc[-1]}: {info.examples[0]}`" if info is not None and info.examples else f"add `{loc[-1]}:`"
+    example = (
+        f"for example `{loc[-1]}: {info.examples[0]}`" if info is not None and info.examples else f"add `{loc[-1]}:`"
+    )
     return problem("R011", f"key {loc[-1]!r} is missing", example)
 
 
@@ -179,7 +183,9 @@ def _plain(kind: str, context: Mapping[str, Any], value: str, raw: Any) -> Pydan
         return problem("R014", f"{value} is not one of {allowed}", hint)
     if kind in _BOUNDS:
         limit = context[_BOUNDS[kind]]
-        return problem("R016", f"{value} is out of range: it must be {_BOUND_WORDS[_BOUNDS[kind]]} {limit}", "correct it")
+        return problem(
+            "R016", f"{value} is out of range: it must be {_BOUND_WORDS[_BOUNDS[kind]]} {limit}", "correct it"
+        )
     if kind in ("too_short", "string_too_short"):
         return problem("R015", "is empty", "fill it in or remove the key")
     if kind == "string_pattern_mismatch":

@@ -121,7 +121,9 @@ def parse(text: str, name: str) -> Node:
         line = text.count("\n", 0, error.position) + 1
         raise _single(
             "R001",
-            f"character U+{ord(text[error.position]):04X} is not allowed in YAML" if error.position < len(text) else "unreadable",
+            f"character U+{ord(text[error.position]):04X} is not allowed in YAML"
+            if error.position < len(text)
+            else "unreadable",
             f"{name}:{line}:1",
             "remove it",
         ) from None
@@ -130,7 +132,9 @@ def parse(text: str, name: str) -> Node:
     if root is None or root.value is None:
         raise _single("R006", "the file is empty", f"{name}:1:1", "start from `pangeo-forge init`")
     if not isinstance(root.value, dict):
-        raise _single("R006", "the file is not a mapping of keys", f"{name}:{root.line}:{root.column}", "write `key: value` lines")
+        raise _single(
+            "R006", "the file is not a mapping of keys", f"{name}:{root.line}:{root.column}", "write `key: value` lines"
+        )
     return root
 
 
@@ -176,7 +180,9 @@ class _Composer:
         for event in events:
             if isinstance(event, yaml.DocumentStartEvent):
                 if root is not None:
-                    raise _single("R006", "a second document begins", self._where(event), "keep one document a file, without ---")
+                    raise _single(
+                        "R006", "a second document begins", self._where(event), "keep one document a file, without ---"
+                    )
                 root = self._node(next(events), events, 0)
         return root
 
@@ -240,11 +246,18 @@ class _Composer:
     def _key(self, node: Node, event: Any) -> str | int:
         if isinstance(event, yaml.ScalarEvent):
             if event.value == "<<" and not event.style:
-                self._error("R004", "merge keys (<<) are not allowed", event, "write the keys out, or use an alias for the whole value")
+                self._error(
+                    "R004",
+                    "merge keys (<<) are not allowed",
+                    event,
+                    "write the keys out, or use an alias for the whole value",
+                )
             # Numbers are keys of look-up tables; every other plain scalar is the text it was written as.
             return node.value if isinstance(node.value, int) and not isinstance(node.value, bool) else str(event.value)
         if isinstance(node.value, (dict, list)):
-            raise _single("R001", "a key is a mapping or a list", self._where(event), "quote text that holds braces: '{name}'")
+            raise _single(
+                "R001", "a key is a mapping or a list", self._where(event), "quote text that holds braces: '{name}'"
+            )
         return str(node.value)
 
     def _where(self, event: Any) -> str:
@@ -289,7 +302,10 @@ def _syntax_error(error: yaml.MarkedYAMLError, text: str, name: str) -> RecipeEr
     problem = error.problem or "unreadable"
     if "\t" in written[: max(column, 1)]:
         return RecipeError(
-            "a tab stands where YAML wants spaces", code="R001", where=f"{name}:{line}:{column}", hint="indent with spaces"
+            "a tab stands where YAML wants spaces",
+            code="R001",
+            where=f"{name}:{line}:{column}",
+            hint="indent with spaces",
         )
     if "mapping values are not allowed" in problem:
         hint = "quote text that holds ': ', and check the indentation"

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-_CC = [f"CC-{kind}-{version}" for kind in ("BY", "BY-NC", "BY-NC-ND", "BY-NC-SA", "BY-ND", "BY-SA") for version in ("1.0", "2.0", "2.5", "3.0", "4.0")]
+_CC = [
+    f"CC-{kind}-{version}"
+    for kind in ("BY", "BY-NC", "BY-NC-ND", "BY-NC-SA", "BY-ND", "BY-SA")
+    for version in ("1.0", "2.0", "2.5", "3.0", "4.0")
+]
 
 LICENSES = (
     "CC0-1.0", "CC-PDDC", *_CC, "CC-BY-3.0-US", "CC-BY-3.0-IGO", "CC-BY-NC-SA-3.0-IGO", "CC-BY-SA-3.0-IGO", "CC-BY-2.5-AU", "CC-BY-3.0-AU",

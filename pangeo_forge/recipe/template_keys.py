@@ -50,10 +50,15 @@ def uses(template: str) -> list[Use]:
 def _use(body: str) -> Use:
     match = _BODY.match(body)
     if match is None:
-        raise TemplateError(f"{{{body}}} is not a placeholder", "write {key}, {key:%Y%m%d}, {key:02d}, {key.field} or {key + 29min:%H%M}")
+        raise TemplateError(
+            f"{{{body}}} is not a placeholder",
+            "write {key}, {key:%Y%m%d}, {key:02d}, {key.field} or {key + 29min:%H%M}",
+        )
     style = match[4]
     if style is not None and "%" in style:
         for letter in re.findall(r"%(.?)", style):
             if letter not in DATE_DIRECTIVES or not letter:
-                raise TemplateError(f"{{{body}}} holds %{letter}, which is not a date directive", "use %Y %y %m %d %H %M %S %j %b %B")
+                raise TemplateError(
+                    f"{{{body}}} holds %{letter}, which is not a date directive", "use %Y %y %m %d %H %M %S %j %b %B"
+                )
     return Use(f"{{{body}}}", match[1], tuple(match[2].split(".")[1:]), style)

@@ -26,7 +26,11 @@ TRANSFORMS: dict[str, tuple[Check, dict[str, Any], str]] = {
     "squeeze": (a.names, a.NAMES, "Remove dimensions of length 1."),
     "transpose": (a.names, a.NAMES, "Order of the dimensions."),
     "sort": (a.name_or_names, a.NAME_OR_NAMES, "Sort along the coordinates named."),
-    "select": (a.selection, a.SELECTION, "By coordinate value: {lat: {min: 22, max: 31}}, whichever way the axis runs."),
+    "select": (
+        a.selection,
+        a.SELECTION,
+        "By coordinate value: {lat: {min: 22, max: 31}}, whichever way the axis runs.",
+    ),
     "isel": (a.positions, a.POSITIONS, "By position: {band: 0}."),
     "expand_dims": (a.assignments, a.ASSIGNMENTS, "Add a dimension of length 1 with a coordinate: {time: FROM}."),
     "assign_coords": (a.assignments, a.ASSIGNMENTS, "Set a coordinate: {time: FROM}."),

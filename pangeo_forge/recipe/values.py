@@ -48,7 +48,10 @@ class DateValues(Section):
     """Dates from ``start`` to ``end``, both included. Dates stay text as written; the pattern parses them."""
 
     start: str = Field(description="First date (ISO 8601, UTC).", examples=["1981-09-01"])
-    end: str = Field(description="Last date, included if a step falls on it; `latest`: up to the date of the run.", examples=["latest"])
+    end: str = Field(
+        description="Last date, included if a step falls on it; `latest`: up to the date of the run.",
+        examples=["latest"],
+    )
     step: Step = Field(description="Distance of two dates.", examples=["1D"])
     calendar: Literal[
         "standard", "gregorian", "proleptic_gregorian", "noleap", "365_day", "all_leap", "366_day", "360_day", "julian"
@@ -80,7 +83,9 @@ class DateValues(Section):
             made["exclude"] = [str(v) for v in exclude]
         step = made.get("step")
         if isinstance(step, int) and not isinstance(step, bool):
-            wrong.append((("step",), problem("R012", f"{step} is not a step of dates", f"write {step}D, {step}MS or {step}YS")))
+            wrong.append(
+                (("step",), problem("R012", f"{step} is not a step of dates", f"write {step}D, {step}MS or {step}YS"))
+            )
             made["step"] = "1D"
         if wrong:
             raise several(wrong)  # type: ignore[arg-type]
@@ -104,7 +109,6 @@ class EmptyValues(Section):
 
 
 Values = ListValues | RangeValues | DateValues | TableValues | EmptyValues
-
 
 
 def written(values: Values) -> Any:
@@ -159,7 +163,12 @@ def _range(data: dict[Any, Any]) -> Values:
             raise at(problem("R016", f"{made.end} is before the start {made.start}", "swap them"), "end")
         return made
     if "step" not in data and isinstance(start, int) and end == "latest":
-        raise at(problem("R017", "'latest' is for dates, and the start is a number", "add `step: 1YS`, or end with a number"), "end")
+        raise at(
+            problem(
+                "R017", "'latest' is for dates, and the start is a number", "add `step: 1YS`, or end with a number"
+            ),
+            "end",
+        )
     return DateValues.model_validate(data)
 
 
@@ -184,7 +193,9 @@ def _table(data: dict[Any, Any]) -> TableValues:
     for key, row in rows.items():
         lacking = sorted(fields - {str(f) for f in row}) if isinstance(row, dict) else []
         if lacking:
-            wrong.append(((key,), problem("R039", f"the row lacks field {lacking[0]!r}", "give every row the same fields")))
+            wrong.append(
+                ((key,), problem("R039", f"the row lacks field {lacking[0]!r}", "give every row the same fields"))
+            )
     if wrong:
         raise several(wrong)
     texts = {k: {str(f): str(t) for f, t in row.items()} for k, row in rows.items()}
@@ -193,20 +204,35 @@ def _table(data: dict[Any, Any]) -> TableValues:
 
 def _when(value: Any) -> list[dict[str, Any]]:
     if not isinstance(value, list) or not value:
-        raise problem("R013", f"should be a list of mappings, not {shown(value)}", "write [{before: DATE, field: text}, {field: text}]")
+        raise problem(
+            "R013",
+            f"should be a list of mappings, not {shown(value)}",
+            "write [{before: DATE, field: text}, {field: text}]",
+        )
     wrong: list[tuple[tuple[str | int, ...], Any]] = []
     fields = {str(k) for entry in value if isinstance(entry, dict) for k in entry if k not in BOUNDS}
     for i, entry in enumerate(value):
         if not isinstance(entry, dict):
-            wrong.append(((i,), problem("R013", f"should be a mapping, not {shown(entry)}", "write {before: DATE, field: text}")))
+            wrong.append(
+                ((i,), problem("R013", f"should be a mapping, not {shown(entry)}", "write {before: DATE, field: text}"))
+            )
             continue
         last = i == len(value) - 1
         bounds = {k: v for k, v in entry.items() if k in BOUNDS}
         if not bounds and not last:
-            wrong.append(((i,), problem("R039", "only the last entry may lack a condition", "add `before: DATE` or move it to the end")))
+            wrong.append(
+                (
+                    (i,),
+                    problem(
+                        "R039", "only the last entry may lack a condition", "add `before: DATE` or move it to the end"
+                    ),
+                )
+            )
         for name, bound in bounds.items():
             if isinstance(bound, (dict, list, bool)) or bound is None:
-                wrong.append(((i, name), problem("R017", f"{shown(bound)} is not a date or number", "write YYYY-MM-DD")))
+                wrong.append(
+                    ((i, name), problem("R017", f"{shown(bound)} is not a date or number", "write YYYY-MM-DD"))
+                )
         lacking = sorted(fields - {str(k) for k in entry})
         if lacking or not fields:
             what = f"the entry lacks field {lacking[0]!r}" if lacking else "the entry gives no field"
@@ -220,7 +246,12 @@ _SCHEMA_WHEN = {
     "type": "array", "minItems": 1, "description": "Fields that switch with the value; the first entry that fits wins.",
     "items": {"type": "object", "additionalProperties": {"type": ["string", "number"]}},
 }  # fmt: skip
-_SCHEMA_LIST = {"type": "array", "minItems": 1, "items": {"type": ["string", "number"]}, "description": "Values one by one."}
+_SCHEMA_LIST = {
+    "type": "array",
+    "minItems": 1,
+    "items": {"type": ["string", "number"]},
+    "description": "Values one by one.",
+}
 _SCHEMA_RANGE = {
     "type": "object", "additionalProperties": False, "required": ["start", "end"],
     "description": "Numbers or dates from start to end, both included.",

@@ -68,7 +68,10 @@ def materialize(template: Template, datasets: Mapping[tuple[int, ...], xr.Datase
                 continue
             source = input_region(template, array, position)
             target = tuple(
-                slice(int(template.starts[d][p := position[template.concat_dims.index(d)]]), int(template.starts[d][p] + template.lengths[d][p]))
+                slice(
+                    int(template.starts[d][p := position[template.concat_dims.index(d)]]),
+                    int(template.starts[d][p] + template.lengths[d][p]),
+                )
                 if d in template.concat_dims
                 else slice(None)
                 for d in array.dims

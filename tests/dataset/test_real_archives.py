@@ -134,7 +134,7 @@ def _timed(function: Any) -> float:
 def test_cordex_uneven_lengths() -> None:
     datasets = [stored(f) for f in shared_files("cordex_eur11_psl_daily")]
     template, inputs = combined(datasets)
-    assert template.lengths["time"].tolist()[:3] == [1826, 3652, 3653] or sum(template.lengths["time"]) == 34303
+    assert template.sizes["time"] == 34303
     assert_same(decoded(materialize(template, inputs)), concatenated(datasets))
 
 
@@ -146,7 +146,9 @@ def test_ensemble_along_a_new_dim() -> None:
     got = decoded(materialize(template, inputs))
     assert got.scenario.values.tolist() == ["A1B", "E1"]
     for i, ds in enumerate(datasets):
-        xr.testing.assert_equal(got.air_temperature.isel(scenario=i).variable, xr.decode_cf(ds).air_temperature.variable)
+        xr.testing.assert_equal(
+            got.air_temperature.isel(scenario=i).variable, xr.decode_cf(ds).air_temperature.variable
+        )
 
 
 def test_merge_of_three_variables() -> None:

@@ -37,7 +37,7 @@ def as_micro(ticks: np.ndarray) -> list[int]:
     calendar=st.sampled_from(CALENDARS),
     unit=st.sampled_from(UNITS),
     reference=references,
-    numbers=st.lists(st.integers(-10**5, 10**5), min_size=1, max_size=5),
+    numbers=st.lists(st.integers(-(10**5), 10**5), min_size=1, max_size=5),
 )
 def test_integers_are_the_dates_that_cftime_says(calendar: str, unit: str, reference: str, numbers: list[int]) -> None:
     units = f"{unit} since {reference}"
@@ -152,7 +152,10 @@ def test_missing_times() -> None:
     assert time.encode(ticks, "days since 2000-01-01", "noleap", missing=-1).tolist() == [1, -1]
 
 
-@pytest.mark.parametrize(("units", "dtype"), [("days since 2000-01-01", "i8"), ("hours since 2000-01-01", "i1"), ("days since 1900-01-01", "f4")])
+@pytest.mark.parametrize(
+    ("units", "dtype"),
+    [("days since 2000-01-01", "i8"), ("hours since 2000-01-01", "i1"), ("days since 1900-01-01", "f4")],
+)
 def test_lossy_encoding_is_an_error(units: str, dtype: str) -> None:
     ticks = time.decode(np.array([1, 12345]), "hours since 2000-01-01", "standard")
     with pytest.raises(CombineError) as caught:
@@ -162,7 +165,10 @@ def test_lossy_encoding_is_an_error(units: str, dtype: str) -> None:
 
 def test_dates_made_by_transforms() -> None:
     days = np.array(["2000-01-01", "2500-01-01"], "M8[D]")
-    assert time.from_datetime64(days[:1]).tolist() == time.decode(np.array([0]), "days since 2000-01-01", "standard").tolist()
+    assert (
+        time.from_datetime64(days[:1]).tolist()
+        == time.decode(np.array([0]), "days since 2000-01-01", "standard").tolist()
+    )
     assert time.from_datetime64(days).dtype == "m8[us]"
     ticks, calendar = time.from_cftime(np.array([cftime.datetime(2000, 2, 30, 12, calendar="360_day")], dtype=object))
     assert (calendar, time.format_tick(ticks[0], calendar)) == ("360_day", "2000-02-30 12:00:00")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import pickle
 import subprocess
@@ -185,6 +186,31 @@ def test_filters_that_a_chunk_skipped(tmp_path: Path) -> None:
     assert known.masks is not None
     assert known.masks.tolist() == [0, 3]
     assert read_layout(path, known, (slice(None),)).tolist() == data.tolist()
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "gzip"}, {"fletcher32": True}])
+def test_edge_chunks_that_were_left_unfiltered(tmp_path: Path, options: dict[str, Any]) -> None:
+    path, data = str(tmp_path / "x.h5"), np.arange(25, dtype="i4")
+    libraries = [*Path(h5py.__file__).parents[1].glob("h5py.libs/libhdf5-*"), None]
+    set_chunk_opts = getattr(ctypes.CDLL(str(libraries[0]) if libraries[0] else None), "H5Pset_chunk_opts", None)
+    if set_chunk_opts is None:
+        pytest.skip("the HDF5 library's own functions are out of reach")
+    with h5py.File(path, "w", libver="latest") as file:
+        plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        plist.set_chunk((10,))
+        plist.set_shuffle()
+        if "compression" in options:
+            plist.set_deflate(4)
+        if "fletcher32" in options:
+            plist.set_fletcher32()
+        set_chunk_opts.argtypes = [ctypes.c_int64, ctypes.c_uint]
+        assert set_chunk_opts(plist.id, 2) >= 0
+        space = h5py.h5s.create_simple((25,))
+        array = h5py.h5d.create(file.id, b"x", h5py.h5t.NATIVE_INT32, space, plist)
+        array.write(h5py.h5s.ALL, h5py.h5s.ALL, data)
+    source = Hdf5Array(path, "x")
+    assert source.layout.storage == "library"
+    assert source.read((slice(None),)).tolist() == data.tolist()
 
 
 def test_registered_filters(tmp_path: Path) -> None:

@@ -138,12 +138,10 @@ def test_members() -> None:
     assert one_archive[0].url == one_archive[1].url
 
 
-def test_parameters_and_run_date() -> None:
-    inputs = {"url": "https://h/{version}/{run_date:%Y%m%d}/{step:03d}.nc", "concat": {"step": {"start": 0, "end": 2}}}
-    made = FilePattern.from_inputs(inputs, parameters={"version": "v2"}, now=dt.date(2020, 5, 6))
-    assert made[2].url == "https://h/v2/20200506/002.nc"
-    made = FilePattern.from_inputs(inputs, parameters={"version": "v2", "run_date": "1999-01-01"})
-    assert made[0].url == "https://h/v2/19990101/000.nc"
+def test_parameters() -> None:
+    inputs = {"url": "https://h/{version}/{day - 1D:%Y%m%d}/{step:03d}.nc", "concat": {"step": {"start": 0, "end": 2}}}
+    made = FilePattern.from_inputs(inputs, parameters={"version": "v2", "day": "2020-05-06"})
+    assert made[2].url == "https://h/v2/20200505/002.nc"
 
 
 def test_fingerprint() -> None:

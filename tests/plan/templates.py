@@ -81,6 +81,8 @@ def random_templates(draw: st.DrawFn) -> Template:
         item = {d: sizes[d] for d in dims}
         chunks = tuple(draw(st.integers(1, 5)) for _ in dims) if draw(st.booleans()) else None
         arrays.append(
-            array(f"v{number}", item, concat_dims=tuple(d for d in concat if d in dims), merge=held, storage_chunks=chunks)
+            array(
+                f"v{number}", item, concat_dims=tuple(d for d in concat if d in dims), merge=held, storage_chunks=chunks
+            )
         )
     return Template(sizes, concat, lengths, starts, tuple(arrays), {}, tuple(sorted(kept)), trims)

@@ -4,7 +4,7 @@ from pangeo_forge.plan.blocks import Cost, group_arrays
 from pangeo_forge.plan.plan import ArrayPlan
 
 
-def plan(name: str, dims: str, shape: tuple[int, ...], chunks: tuple[int, ...], merge=None) -> ArrayPlan:  # noqa: ANN001
+def plan(name: str, dims: str, shape: tuple[int, ...], chunks: tuple[int, ...], merge=None) -> ArrayPlan:
     return ArrayPlan(name, tuple(dims), shape, "<f4", chunks, None, {"name": "none"}, None, {}, merge=merge)
 
 

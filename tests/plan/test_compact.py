@@ -45,7 +45,9 @@ def test_arrays_are_bit_exact(values: np.ndarray) -> None:
         assert back.tobytes() == values.astype(values.dtype.newbyteorder("<")).tobytes()
 
 
-@pytest.mark.parametrize("value", [None, 0, -999, 1.5, math.nan, math.inf, -math.inf, "x", b"\xff", True, complex(1, math.inf)])
+@pytest.mark.parametrize(
+    "value", [None, 0, -999, 1.5, math.nan, math.inf, -math.inf, "x", b"\xff", True, complex(1, math.inf)]
+)
 def test_scalars(value: Any) -> None:
     back = compact.scalar_from_json(through_json(compact.scalar_to_json(value)))
     assert back == value or (math.isnan(back) and math.isnan(value))

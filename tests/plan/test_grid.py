@@ -14,7 +14,7 @@ DIMS = ("time", "lat", "lon")
 SHAPE = (400, 720, 1440)
 
 
-def grid(layout: Layout, name: str = "sst", dims: tuple[str, ...] = DIMS, shape: tuple[int, ...] = SHAPE, **kw: object):  # noqa: ANN201
+def grid(layout: Layout, name: str = "sst", dims: tuple[str, ...] = DIMS, shape: tuple[int, ...] = SHAPE, **kw: object):
     return make_grid(name, dims, shape, "<i2", layout, concat_dims=("time",) if "time" in dims else (), **kw)
 
 

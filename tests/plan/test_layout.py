@@ -21,7 +21,9 @@ def test_not_a_size(text: str) -> None:
         parse_bytes(text)
 
 
-@pytest.mark.parametrize(("count", "text"), [(0, "0 B"), (999, "999 B"), (1234, "1.2 kB"), (400_000_000, "400 MB"), (1.2e9, "1.2 GB")])
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0 B"), (999, "999 B"), (1234, "1.2 kB"), (400_000_000, "400 MB"), (1.2e9, "1.2 GB")]
+)
 def test_format_bytes(count: float, text: str) -> None:
     assert format_bytes(count) == text
 

@@ -56,4 +56,6 @@ def test_the_numbers_of_a_task() -> None:
     # Block 20 x 1000 x 4 bytes, and for each thread a storage chunk twice and one encoded chunk.
     assert task_memory([array], sources, {"t": 20, "x": 1000}, 2) == 80_000 + 2 * (2 * 4000 + 40_000)
     recoded = {"a": Source((1, 1000), {}, recode=True)}
-    assert task_memory([array], recoded, {"t": 20, "x": 1000}, 1) > task_memory([array], sources, {"t": 20, "x": 1000}, 1)
+    assert task_memory([array], recoded, {"t": 20, "x": 1000}, 1) > task_memory(
+        [array], sources, {"t": 20, "x": 1000}, 1
+    )

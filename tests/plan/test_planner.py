@@ -60,7 +60,10 @@ def test_too_large_chunks_are_refused_with_numbers_and_a_remedy_that_works() -> 
     with pytest.raises(PlanError) as error:
         make_plan(oisst(400), Layout(chunks={"time": 400}), resources=resources)
     assert error.value.code == "P120"
-    assert "chunks {time: 400, zlev: 1, lat: 720, lon: 1440} of sst need 2.5 GB per task, allowed 400 MB" in error.value.message
+    assert (
+        "chunks {time: 400, zlev: 1, lat: 720, lon: 1440} of sst need 2.5 GB per task, allowed 400 MB"
+        in error.value.message
+    )
     hint = error.value.hint or ""
     assert "--max-memory 2.5GB" in hint
     advised = dict(p.split(": ") for p in hint[hint.index("{") + 1 : hint.index("}")].split(", "))
@@ -119,7 +122,8 @@ def test_compressors(asked: dict[str, Any] | None, expected: dict[str, Any]) -> 
 
 
 @pytest.mark.parametrize(
-    "asked", [{"name": "rar"}, {"name": "zstd", "speed": 3}, {"name": "gzip", "level": 12}, {"name": "blosc", "cname": "x"}]
+    "asked",
+    [{"name": "rar"}, {"name": "zstd", "speed": 3}, {"name": "gzip", "level": 12}, {"name": "blosc", "cname": "x"}],
 )
 def test_unknown_compressors(asked: dict[str, Any]) -> None:
     with pytest.raises(PlanError, match="the choices are blosc"):

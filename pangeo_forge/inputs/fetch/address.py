@@ -44,7 +44,9 @@ def _rewritten(url: str, also: frozenset[str], *, keep_masked: bool) -> str:
     if query:
         pairs = parse_qsl(query, keep_blank_values=True)
         if any(_is_secret(name, also) for name, _ in pairs):
-            shown = [(n, _MASK if _is_secret(n, also) else v) for n, v in pairs if keep_masked or not _is_secret(n, also)]
+            shown = [
+                (n, _MASK if _is_secret(n, also) else v) for n, v in pairs if keep_masked or not _is_secret(n, also)
+            ]
             query = urlencode(shown, safe="*")
     return urlunsplit((parts.scheme, host, parts.path, query, ""))
 

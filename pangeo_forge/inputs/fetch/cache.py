@@ -162,6 +162,13 @@ class Cache:
                 if os.path.isfile(path):
                     yield path, os.stat(path).st_size
 
+    def modified(self, path: str) -> float | None:
+        """When a file of the cache changed last (seconds since 1970); None when it is gone or the store does not tell."""
+        try:
+            return os.stat(path).st_mtime if self.is_local else float(self._fs().modified(path).timestamp())
+        except (FileNotFoundError, NotImplementedError):
+            return None
+
     def open(self, path: str) -> Any:
         """A file of the cache, opened for reading bytes."""
         return open(path, "rb") if self.is_local else self._fs().open(path, "rb")
@@ -175,7 +182,9 @@ class Cache:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise InputError(f"cannot read the cache: {error}", code="I311", where=self.url, hint="check --cache and its credentials") from error
+            raise InputError(
+                f"cannot read the cache: {error}", code="I311", where=self.url, hint="check --cache and its credentials"
+            ) from error
 
     def _entry_path(self, key: str) -> str:
         return self._path("entries", key[:2], key + ".json")
@@ -195,7 +204,9 @@ class Cache:
 
     def _fs(self) -> Any:
         if "fs" not in self._made:
-            os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")  # else gcsfs probes the bucket's kind for minutes
+            os.environ.setdefault(
+                "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false"
+            )  # else gcsfs probes the bucket's kind for minutes
             import fsspec
 
             self._made["fs"] = fsspec.core.url_to_fs(self.url, **self.storage_options)[0]

@@ -129,7 +129,9 @@ class Secrets:
             value = _from_environment(name)
         if value is None:
             raise InputError(
-                f"no value for secret {name!r}", code="I309", hint=f"set {environment_name(name)}, or bind it in the bakery"
+                f"no value for secret {name!r}",
+                code="I309",
+                hint=f"set {environment_name(name)}, or bind it in the bakery",
             )
         secret = value if isinstance(value, Secret) else Secret(value)
         self._redactor.learn(secret.reveal())

@@ -36,7 +36,7 @@ OnHead = Callable[[Response], bool]
 OnBody = Callable[[bytes], None]
 
 
-class Stop(Exception):  # noqa: N818 - not an error
+class Stop(Exception):
     """Raised by a body callback that has seen enough."""
 
 
@@ -53,7 +53,9 @@ class Exchange:
         self._error: BaseException | None = None
         self._header_bytes = 0
 
-    def perform(self, curl: Any, url: str, headers: Mapping[str, str], timeout: float, *, head: bool = False) -> Response:
+    def perform(
+        self, curl: Any, url: str, headers: Mapping[str, str], timeout: float, *, head: bool = False
+    ) -> Response:
         """Send the request and receive the answer. Raises Transient, InputError, or what a callback raised."""
         import pycurl
 
@@ -87,7 +89,10 @@ class Exchange:
         code, text = error.args[0], REDACTOR(str(error.args[1]))
         if code in (pycurl.E_PEER_FAILED_VERIFICATION, pycurl.E_SSL_CACERT_BADFILE, pycurl.E_SSL_ISSUER_ERROR):
             raise InputError(
-                f"the server's certificate is not valid ({text})", code="I313", where=self.where, hint="check the URL and SSL_CERT_FILE"
+                f"the server's certificate is not valid ({text})",
+                code="I313",
+                where=self.where,
+                hint="check the URL and SSL_CERT_FILE",
             ) from None
         if code in (pycurl.E_URL_MALFORMAT, pycurl.E_UNSUPPORTED_PROTOCOL):
             raise refused(self.where, f"is not a valid URL ({text})") from None

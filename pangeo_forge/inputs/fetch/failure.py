@@ -26,12 +26,22 @@ class Transient(Exception):
 
 def absent(where: str, how: str) -> InputError:
     """The input is not there: the one failure that ``on_missing`` is about."""
-    return InputError(f"is absent ({how})", code="I301", where=where, hint="check the URL template and the range of its keys, or declare `missing:` or `on_missing:`")
+    return InputError(
+        f"is absent ({how})",
+        code="I301",
+        where=where,
+        hint="check the URL template and the range of its keys, or declare `missing:` or `on_missing:`",
+    )
 
 
 def denied(where: str, how: str) -> InputError:
     """The server does not let us in."""
-    return InputError(f"access was refused ({how})", code="I302", where=where, hint="check `fetch.auth` and the value of its secret, and whether the account accepted the data's terms")
+    return InputError(
+        f"access was refused ({how})",
+        code="I302",
+        where=where,
+        hint="check `fetch.auth` and the value of its secret, and whether the account accepted the data's terms",
+    )
 
 
 def refused(where: str, how: str) -> InputError:
@@ -41,11 +51,26 @@ def refused(where: str, how: str) -> InputError:
 
 def gave_up(where: str, attempts: int, reason: str) -> InputError:
     """All attempts are used up."""
-    return InputError(f"failed {attempts} times, at last: {reason}", code="I304", where=where, hint="run again later (finished inputs are not fetched again), or raise `fetch.retries` or `fetch.timeout`")
+    return InputError(
+        f"failed {attempts} times, at last: {reason}",
+        code="I304",
+        where=where,
+        hint="run again later (finished inputs are not fetched again), or raise `fetch.retries` or `fetch.timeout`",
+    )
 
 
 def from_os_error(error: OSError, path: str) -> Exception:
     """A full disk (I308) told apart from all other trouble of the local file system (I311)."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return InputError(f"no space left to write {path} ({error.strerror})", code="I308", where=path, hint="free space, `pangeo-forge cache prune`, or choose another --cache; the unfinished file was removed")
-    return InputError(f"cannot write {path}: {error.strerror or error}", code="I311", where=path, hint="check the cache's folder and its permissions")
+        return InputError(
+            f"no space left to write {path} ({error.strerror})",
+            code="I308",
+            where=path,
+            hint="free space, `pangeo-forge cache prune`, or choose another --cache; the unfinished file was removed",
+        )
+    return InputError(
+        f"cannot write {path}: {error.strerror or error}",
+        code="I311",
+        where=path,
+        hint="check the cache's folder and its permissions",
+    )

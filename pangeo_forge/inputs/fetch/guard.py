@@ -35,7 +35,9 @@ class Guard:
         """Raise InputError I306 unless ``url``'s scheme, host and port are allowed."""
         scheme, shown = scheme_of(url), redact_url(url)
         if scheme not in self.schemes:
-            raise self.refusal(shown, f"scheme {scheme!r} is not allowed in an untrusted recipe; allowed: {', '.join(self.schemes)}")
+            raise self.refusal(
+                shown, f"scheme {scheme!r} is not allowed in an untrusted recipe; allowed: {', '.join(self.schemes)}"
+            )
         from urllib.parse import urlsplit
 
         try:
@@ -81,7 +83,9 @@ class Guard:
     @staticmethod
     def refusal(where: str, why: str) -> InputError:
         """The error of all refusals."""
-        return InputError(why, code="I306", where=where, hint="an operator may add the host to the allow-list or trust the recipe")
+        return InputError(
+            why, code="I306", where=where, hint="an operator may add the host to the allow-list or trust the recipe"
+        )
 
 
 def _literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

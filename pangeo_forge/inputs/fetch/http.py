@@ -47,9 +47,15 @@ class HttpTransfer:
         self.judge(response, where)
         total = re.search(r"/(\d+)\s*$", response.headers.get("content-range", ""))
         remote = remote_of(response)
-        return Remote(int(total[1]), remote.etag, remote.last_modified, True) if response.status == 206 and total else remote
+        return (
+            Remote(int(total[1]), remote.etag, remote.last_modified, True)
+            if response.status == 206 and total
+            else remote
+        )
 
-    def download(self, url: str, part: PartialFile, lane: Lane, where: str, unless: Remote | None = None) -> Remote | None:
+    def download(
+        self, url: str, part: PartialFile, lane: Lane, where: str, unless: Remote | None = None
+    ) -> Remote | None:
         """One attempt to bring ``part`` to the whole file. None: unchanged since ``unless``."""
         headers: dict[str, str] = {}
         resumable = self.options.ranges and part.remote.ranges and part.remote.validator
@@ -115,7 +121,15 @@ class HttpTransfer:
                 return response
 
     def _follow(
-        self, url: str, lane: Lane, where: str, headers: Mapping[str, str], on_head: OnHead, on_body: OnBody, *, head: bool
+        self,
+        url: str,
+        lane: Lane,
+        where: str,
+        headers: Mapping[str, str],
+        on_head: OnHead,
+        on_body: OnBody,
+        *,
+        head: bool,
     ) -> Response:
         here = encoded_url(url)
         first, seen = here, dict[str, int]()
@@ -138,7 +152,9 @@ class HttpTransfer:
             if response.status not in _REDIRECTS or not location:
                 return response
             here = self._next(here, location, where)
-        raise InputError("redirects without end", code="I307", where=where, hint="sign in with a browser once, or check fetch.auth")
+        raise InputError(
+            "redirects without end", code="I307", where=where, hint="sign in with a browser once, or check fetch.auth"
+        )
 
     @staticmethod
     def _next(here: str, location: str, where: str) -> str:
@@ -149,7 +165,9 @@ class HttpTransfer:
             scheme = host = None
             there = ""
         if scheme not in ("http", "https") or not host:
-            raise InputError(f"redirects to {redact_url(there)!r}", code="I307", where=where, hint="only http and https are followed")
+            raise InputError(
+                f"redirects to {redact_url(there)!r}", code="I307", where=where, hint="only http and https are followed"
+            )
         return there
 
     def judge(self, response: Response, where: str) -> None:

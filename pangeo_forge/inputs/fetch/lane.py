@@ -16,7 +16,9 @@ class Lane:
     wait.
     """
 
-    def __init__(self, politeness: Politeness, gates: dict[str, HostGate] | None = None, slot: Slot | None = None) -> None:
+    def __init__(
+        self, politeness: Politeness, gates: dict[str, HostGate] | None = None, slot: Slot | None = None
+    ) -> None:
         self._politeness = politeness
         self._gates = {} if gates is None else gates
         self._slot = slot

@@ -28,7 +28,9 @@ class Auth:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise InputError(f"unknown way of signing in {self.kind!r}", code="I300", hint=f"known are {', '.join(KINDS)}")
+            raise InputError(
+                f"unknown way of signing in {self.kind!r}", code="I300", hint=f"known are {', '.join(KINDS)}"
+            )
         if self.secret is None and self.kind != "netrc":
             raise InputError(f"auth kind {self.kind} needs a secret", code="I300", hint="name it: auth: {secret: NAME}")
 
@@ -62,7 +64,11 @@ class FetchOptions:
     def from_recipe(cls, fetch: Any) -> FetchOptions:
         """Options from a recipe's ``fetch`` section (or anything with the same attributes)."""
         auth = fetch.auth
-        made = None if auth is None else Auth(auth.kind, auth.secret, auth.parameter, tuple(getattr(auth, "hosts", None) or ()))
+        made = (
+            None
+            if auth is None
+            else Auth(auth.kind, auth.secret, auth.parameter, tuple(getattr(auth, "hosts", None) or ()))
+        )
         return cls(
             cache=fetch.cache,
             max_concurrency=fetch.max_concurrency,

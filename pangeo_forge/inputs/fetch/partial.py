@@ -6,8 +6,9 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Buffer
 from typing import Any
+
+from typing_extensions import Buffer
 
 from pangeo_forge.inputs.fetch.failure import from_os_error
 from pangeo_forge.inputs.fetch.model import Remote
@@ -174,7 +175,12 @@ class PartialFile:
 
     def _write_state(self, trusted: int | None) -> None:
         """``trusted``: bytes known to be whole; None: all that the file holds (it is written in order)."""
-        state = {"size": self.remote.size, "etag": self.remote.etag, "last_modified": self.remote.last_modified, "trusted": trusted}
+        state = {
+            "size": self.remote.size,
+            "etag": self.remote.etag,
+            "last_modified": self.remote.last_modified,
+            "trusted": trusted,
+        }
         draft = self.path + ".json.new"
         with open(draft, "w", encoding="utf-8") as file:
             json.dump(state, file)

@@ -63,4 +63,8 @@ def quarantined(failed: Sequence[FailedInput], total: int) -> InputError:
         rows.append(f"  ... and {len(failed) - _SHOWN} more")
     hints = {f.hint for f in failed if f.hint}
     text = f"{len(failed)} of {total} inputs could not be fetched (the others are in the cache):\n" + "\n".join(rows)
-    return InputError(text, code="I316", hint=hints.pop() if len(hints) == 1 else "run again: only those are fetched; or set `on_missing`")
+    return InputError(
+        text,
+        code="I316",
+        hint=hints.pop() if len(hints) == 1 else "run again: only those are fetched; or set `on_missing`",
+    )

@@ -79,7 +79,9 @@ class PieceDownload:
 
         def head(response: Response) -> bool:
             if response.status == 200 or (response.status == 206 and content_range(response) != (start, remote.size)):
-                raise Transient("the file changed while it was fetched, or the server sent another range than asked for")
+                raise Transient(
+                    "the file changed while it was fetched, or the server sent another range than asked for"
+                )
             etag = response.headers.get("etag")
             if response.status == 206 and etag and remote.etag and etag != remote.etag:
                 raise Transient("the file changed while it was fetched")

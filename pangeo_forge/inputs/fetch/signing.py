@@ -26,7 +26,9 @@ class Signer:
         self._lock = threading.Lock()
         if self._untrusted and auth is not None and auth.kind == "netrc" and auth.secret is None:
             raise InputError(
-                "an untrusted recipe may not use the operator's netrc file", code="I310", hint="bind a secret that lists its hosts"
+                "an untrusted recipe may not use the operator's netrc file",
+                code="I310",
+                hint="bind a secret that lists its hosts",
             )
 
     def secret(self) -> Secret:
@@ -108,10 +110,14 @@ class Signer:
         assert self.auth is not None
         given = self.secret().reveal() if self.auth.secret else os.environ.get("NETRC", os.path.expanduser("~/.netrc"))
         try:
-            found = _netrc_of_text(given) if "machine" in given and not os.path.exists(given) else netrc.netrc(given).hosts
+            found = (
+                _netrc_of_text(given) if "machine" in given and not os.path.exists(given) else netrc.netrc(given).hosts
+            )
         except (OSError, netrc.NetrcParseError):
             # The parser's message quotes the offending token, which may be a password.
-            raise InputError("the netrc file cannot be read", code="I300", hint="check its path, its mode (0600) and its syntax") from None
+            raise InputError(
+                "the netrc file cannot be read", code="I300", hint="check its path, its mode (0600) and its syntax"
+            ) from None
         entry = found.get(host)  # not `default`: a redirect must not reach it
         if entry is None:
             return None
@@ -145,7 +151,9 @@ def _with_parameter(url: str, parameter: str | None, value: str) -> str:
         parameter, mark, value = value.partition("=")
         if not mark:
             raise InputError(
-                "auth kind query needs `parameter`, or a secret of the form name=value", code="I300", where=redact_url(url)
+                "auth kind query needs `parameter`, or a secret of the form name=value",
+                code="I300",
+                where=redact_url(url),
             )
     if f"{parameter}=" in urlsplit(url).query.split("&", 1)[0]:
         return url

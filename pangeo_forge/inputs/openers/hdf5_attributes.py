@@ -21,6 +21,7 @@ HIDDEN = frozenset(
 )
 """Bookkeeping of the netCDF-4 library and of HDF5's dimension scales."""
 
+_NEVER_READ = frozenset(["REFERENCE_LIST", "_nc3_strict", "_NCProperties"])
 _LEFT_OUT = HIDDEN - {"_NCCOPY"}
 
 
@@ -34,12 +35,15 @@ def read_attributes(node: Any, place: str, messages: list[str]) -> tuple[dict[st
 
     attrs: dict[str, Any] = {}
     hidden: dict[str, Any] = {}
-    for number in range(h5a.get_num_attrs(node)):
-        attribute = h5a.open(node, index=number)
-        name = attribute.name.decode("utf-8", "surrogateescape")
+    names: list[bytes] = []
+    # A callback that returns None goes on to the next.
+    h5a.iterate(node, names.append)
+    for raw in names:
+        name = raw.decode("utf-8", "surrogateescape")
         if name in _LEFT_OUT:
-            hidden[name] = attribute
+            hidden[name] = None if name in _NEVER_READ else h5a.open(node, raw)
             continue
+        attribute = h5a.open(node, raw)
         clean = _mended(name, f"name of an attribute of {place}", messages)
         try:
             value = read_value(attribute, f"{place}@{clean}", messages)
@@ -56,7 +60,8 @@ def read_value(attribute: Any, place: str, messages: list[str]) -> Any:
     from h5py import h5r, h5s, h5t
 
     kind = attribute.get_type()
-    space = attribute.get_space().get_simple_extent_type()
+    # The space is asked for only where there is no value, which saves a handle for each attribute.
+    space = h5s.SIMPLE if attribute.get_storage_size() else attribute.get_space().get_simple_extent_type()
     if isinstance(kind, h5t.TypeStringID) and space == h5s.NULL:
         return ""
     dtype = kind.dtype

@@ -97,7 +97,7 @@ class GroupReader:
                 continue
             attrs, hidden = read_attributes(found, path, self.messages)
             shape = found.shape
-            if shape is None or found.get_space().get_simple_extent_type() not in (0, 1):
+            if shape is None:
                 self.messages.append(f"{path} was left out: it has no values")
                 continue
             is_scale = "CLASS" in hidden and _raw(hidden["CLASS"]) == b"DIMENSION_SCALE"

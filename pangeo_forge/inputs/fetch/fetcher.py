@@ -1,0 +1,361 @@
+"""Fetching inputs: the one door that all stages use."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from datetime import UTC, datetime
+from itertools import islice
+from typing import TypeVar
+
+from pangeo_forge.errors import InputError, PangeoForgeError
+from pangeo_forge.inputs.fetch import inventory
+from pangeo_forge.inputs.fetch.address import cache_key, redact_url, scheme_of
+from pangeo_forge.inputs.fetch.cache import Cache, Entry
+from pangeo_forge.inputs.fetch.credentials import REDACTOR, Provider, Secrets
+from pangeo_forge.inputs.fetch.failure import Transient
+from pangeo_forge.inputs.fetch.guard import Guard
+from pangeo_forge.inputs.fetch.lane import Lane
+from pangeo_forge.inputs.fetch.local import local_input, run_check
+from pangeo_forge.inputs.fetch.model import FetchedInput, FetchItem, Remote
+from pangeo_forge.inputs.fetch.options import FetchOptions
+from pangeo_forge.inputs.fetch.partial import PartialFile
+from pangeo_forge.inputs.fetch.politeness import HostGate, Politeness
+from pangeo_forge.inputs.fetch.progress import Progress
+from pangeo_forge.inputs.fetch.quarantine import FailedInput, FetchOutcome
+from pangeo_forge.inputs.fetch.retry import with_retries
+from pangeo_forge.inputs.fetch.signing import Signer
+from pangeo_forge.inputs.fetch.transfer import Transfer, make_transfer
+from pangeo_forge.inputs.fetch.webpage import refuse_web_page
+
+T = TypeVar("T")
+Check = Callable[[str], object]
+"""Raises an InputError when the file at a path is not what it should be (``inputs.sniff.sniff``)."""
+Item = FetchItem | str | tuple[str, str]
+"""An item, a URL, or (URL, label)."""
+
+
+class Fetcher:
+    """Brings inputs here: from the cache, or from their server into the cache. Thread-safe; make one a worker process.
+
+    Parameters
+    ----------
+    options: the recipe's ``fetch`` section; defaults when None.
+    cache: where copies are kept; None: in ``scratch``, for the life of this fetcher.
+    secrets: values of named secrets, a mapping or a callable; the environment is asked next.
+    guard: rules for an untrusted recipe; None: trusted.
+    progress: where to count.
+    check: called with the path of each new file before it is published, and of each file found in the cache.
+    workers: processes on *different* machines that share the host's limits evenly. Processes of one machine find each other.
+    scratch: local folder for copies of blobs of a remote cache; a temporary one when None.
+    """
+
+    def __init__(
+        self,
+        options: FetchOptions | None = None,
+        cache: Cache | None = None,
+        *,
+        secrets: Provider | None = None,
+        guard: Guard | None = None,
+        progress: Progress | None = None,
+        check: Check | None = None,
+        politeness: Politeness | None = None,
+        workers: int = 1,
+        scratch: str | None = None,
+    ) -> None:
+        self.options = options or FetchOptions()
+        self._own_scratch = None if scratch else tempfile.mkdtemp(prefix="pangeo-forge-fetch-")
+        self.scratch = scratch or self._own_scratch or ""
+        self._kept = cache is not None and self.options.cache
+        self.cache = cache if cache is not None and self._kept else Cache(os.path.join(self.scratch, "uncached"))
+        self.guard = guard
+        self.progress = progress or Progress()
+        self._check = check
+        self._politeness = politeness or Politeness(self.options.max_concurrency, self.options.rate, workers=workers)
+        self._gates: dict[str, HostGate] = {}
+        self._signer = Signer(self.options.auth, Secrets(secrets), guard)
+        self._transfers: dict[str, Transfer] = {}
+        self._also_secret = self.options.secret_parameters
+        self._count = 0
+        self._lock = threading.Lock()
+
+    def fetch(
+        self, url: str, label: str = "", *, check: Check | None = None, revalidate: bool = False, verify: bool = False
+    ) -> FetchedInput:
+        """One input, whole, as a local file.
+
+        ``revalidate`` asks the server whether a cached copy is still what it has. ``verify`` reads a cached copy again and compares
+        its digest: use it when an opener stumbled over the file, it tells damage of the cache (fetched anew) from a bad source.
+        Raises InputError (I301 absent, I302 access, I304 gave up, I305 web page...).
+        """
+        lane = self._lane()
+        try:
+            return self._fetch(FetchItem(url, label), lane, check or self._check, revalidate, verify)
+        finally:
+            lane.close()
+
+    def fetch_all(
+        self, items: Iterable[Item], *, check: Check | None = None, revalidate: bool = False, verify: bool = False
+    ) -> FetchOutcome:
+        """All of ``items``, several at a time. Failures do not stop the others: see :meth:`FetchOutcome.settle`."""
+        todo = [_item(i) for i in items]
+        self.progress.total = (self.progress.total or 0) + len(todo)
+        fetched: list[FetchedInput | None] = [None] * len(todo)
+        failed: list[tuple[int, FailedInput]] = []
+        for place, found in self.iter_fetch(todo, check=check, revalidate=revalidate, verify=verify):
+            if isinstance(found, FailedInput):
+                failed.append((place, found))
+            else:
+                fetched[place] = found
+        return FetchOutcome(tuple(fetched), tuple(f for _, f in sorted(failed, key=lambda pair: pair[0])))
+
+    def iter_fetch(
+        self, items: Iterable[Item], *, check: Check | None = None, revalidate: bool = False, verify: bool = False
+    ) -> Iterator[tuple[int, FetchedInput | FailedInput]]:
+        """As :meth:`fetch_all`, but lazily, in the order of completion: pairs of position and outcome."""
+
+        def one(item: FetchItem, lane: Lane) -> FetchedInput:
+            return self._fetch(item, lane, check or self._check, revalidate, verify)
+
+        yield from self._each((_item(i) for i in items), one)
+
+    def exists(self, url: str, label: str = "") -> bool:
+        """True when the server (or the disk) has ``url``; raises when that cannot be found out."""
+        try:
+            self.probe(url, label)
+        except InputError as error:
+            if error.code == "I301":
+                return False
+            raise
+        return True
+
+    def probe(self, url: str, label: str = "") -> Remote:
+        """What the server says of ``url`` without fetching it; raises I301 when it is absent."""
+        lane = self._lane()
+        try:
+            return self._probe(FetchItem(url, label), lane)
+        finally:
+            lane.close()
+
+    def probe_all(self, items: Iterable[Item]) -> tuple[FailedInput, ...]:
+        """All of ``items`` that are absent (``.absent``) or cannot be reached, in order; several are asked at a time."""
+        found = self._each((_item(i) for i in items), self._probe)
+        return tuple(f for _, f in sorted((p for p in found if isinstance(p[1], FailedInput)), key=lambda p: p[0]))  # type: ignore[misc]
+
+    def discard(self, fetched: FetchedInput) -> None:
+        """Delete the local copy if it is a temporary one; the cache keeps its own."""
+        if fetched.temporary and os.path.exists(fetched.path):
+            os.unlink(fetched.path)
+
+    def close(self) -> None:
+        """Delete the scratch folder, if it is the fetcher's own."""
+        if self._own_scratch:
+            shutil.rmtree(self._own_scratch, ignore_errors=True)
+
+    def __enter__(self) -> Fetcher:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # -- one input ------------------------------------------------------------------------------------------------
+
+    def _fetch(self, item: FetchItem, lane: Lane, check: Check | None, revalidate: bool, verify: bool) -> FetchedInput:
+        self._admit(item)
+        if scheme_of(item.url) == "file":
+            return local_input(item, check, digest=verify)
+        key = cache_key(item.url, also=self._also_secret)
+        entry = self.cache.entry(key)
+        if entry is not None and not revalidate and (hit := self._hit(entry, item, check, verify)) is not None:
+            return hit
+        part = self.cache.partial(key, self.scratch)
+        try:
+            # Another worker may have fetched it while we waited for the lock.
+            fresh = self.cache.entry(key)
+            if (
+                fresh is not None
+                and not revalidate
+                and fresh != entry
+                and (hit := self._hit(fresh, item, check, verify))
+            ):
+                return hit
+            return self._renew(item, lane, part, check, fresh if revalidate else None, key)
+        finally:
+            part.close()
+
+    def _renew(
+        self, item: FetchItem, lane: Lane, part: PartialFile, check: Check | None, known: Entry | None, key: str
+    ) -> FetchedInput:
+        where = self._where(item)
+        unless = None if known is None else Remote(known.size, known.etag, known.last_modified)
+        try:
+            remote = self._retried(item, lane, lambda t: t.download(item.url, part, lane, where, unless))
+            if remote is None and known is not None:
+                hit = self._hit(known, item, check, False)
+                if hit is not None:
+                    return hit
+                remote = self._retried(item, lane, lambda t: t.download(item.url, part, lane, where))
+            self._inspect(item, part, check, where)
+        except InputError:
+            part.remove()
+            raise
+        said = remote or part.remote
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        entry = Entry(key, self._shown(item.url), part.size, part.sha256, said.etag, said.last_modified, now)
+        return self._publish(part, entry, item)
+
+    def _publish(self, part: PartialFile, entry: Entry, item: FetchItem) -> FetchedInput:
+        self.cache.publish(part, entry)
+        if self.cache.is_local:
+            return self._fetched(entry, item, self.cache.blob_path(entry.sha256), from_cache=False)
+        path = self._copy_path(entry.sha256)
+        part.publish(path)
+        return self._fetched(entry, item, path, from_cache=False)
+
+    def _inspect(self, item: FetchItem, part: PartialFile, check: Check | None, where: str) -> None:
+        """Refuse what is whole but not the input: a login page, or something the opener does not know."""
+        refuse_web_page(part.head(), item.url, where)
+        if check is not None:
+            run_check(check, part.path, where)
+
+    def _hit(self, entry: Entry, item: FetchItem, check: Check | None, verify: bool) -> FetchedInput | None:
+        """The cached copy; None (and its entry is gone) when it is damaged."""
+        where = self._where(item)
+        try:
+            path = self._local_copy(entry)
+            if check is not None and not verify:
+                run_check(check, path, where)
+            if not verify:
+                return self._fetched(entry, item, path, from_cache=True)
+        except InputError as error:
+            if error.code != "I314":
+                raise
+            if inventory.check_entry(self.cache, entry) is None:
+                raise  # as the server had it: the input itself is bad
+        else:
+            if inventory.check_entry(self.cache, entry) is None:
+                return self._fetched(entry, item, path, from_cache=True)
+        self.cache.forget(entry, blob=True)
+        if not self.cache.is_local and os.path.exists(self._copy_path(entry.sha256)):
+            os.unlink(self._copy_path(entry.sha256))
+        return None
+
+    def _local_copy(self, entry: Entry) -> str:
+        if self.cache.is_local:
+            return self.cache.blob_path(entry.sha256)
+        path = self._copy_path(entry.sha256)
+        if not os.path.exists(path):
+            draft = f"{path}.{os.getpid()}.{threading.get_ident()}"
+            self.cache.download(entry.sha256, draft)
+            os.replace(draft, path)
+        return path
+
+    def _copy_path(self, digest: str) -> str:
+        folder = os.path.join(self.scratch, "copies")
+        os.makedirs(folder, exist_ok=True)
+        return os.path.join(folder, digest)
+
+    def _fetched(self, entry: Entry, item: FetchItem, path: str, *, from_cache: bool) -> FetchedInput:
+        temporary = not self._kept or not self.cache.is_local
+        return FetchedInput(
+            path,
+            entry.url,
+            entry.size,
+            entry.etag,
+            entry.last_modified,
+            entry.sha256,
+            from_cache,
+            temporary,
+            item.label,
+        )
+
+    def _probe(self, item: FetchItem, lane: Lane) -> Remote:
+        self._admit(item)
+        if scheme_of(item.url) == "file":
+            found = local_input(item, None)
+            return Remote(found.size, None, found.last_modified, True)
+        return self._retried(item, lane, lambda t: t.stat(item.url, lane, self._where(item)))
+
+    def _admit(self, item: FetchItem) -> None:
+        if self.guard is not None:
+            self.guard.check_url(item.url)
+            with self._lock:
+                self._count += 1
+            self.guard.check_count(self._count)
+
+    # -- machinery ------------------------------------------------------------------------------------------------
+
+    def _retried(self, item: FetchItem, lane: Lane, attempt: Callable[[Transfer], T]) -> T:
+        transfer = self._transfer(item.url)
+        name = item.label or self._shown(item.url)
+
+        def before_sleep(failure: Transient, pause: float) -> None:
+            if failure.retry_after:
+                lane.gate(item.url).pause(min(failure.retry_after, self.options.max_pause))
+            lane.close()  # a slot is not slept on
+            self.progress.retrying(name, f"{failure.reason}; again in {pause:.0f} s")
+
+        return with_retries(lambda: attempt(transfer), self.options, self._where(item), before_sleep)
+
+    def _transfer(self, url: str) -> Transfer:
+        scheme = scheme_of(url)
+        with self._lock:
+            if scheme not in self._transfers:
+                self._transfers[scheme] = make_transfer(scheme, self.options, self._signer, self.guard, self.progress)
+            return self._transfers[scheme]
+
+    def _lane(self) -> Lane:
+        return Lane(self._politeness, self._gates)
+
+    def _shown(self, url: str) -> str:
+        return REDACTOR(redact_url(url, also=self._also_secret))
+
+    def _where(self, item: FetchItem) -> str:
+        shown = self._shown(item.url)
+        return f"{item.label} ({shown})" if item.label and item.label != item.url else shown
+
+    def _each(
+        self, items: Iterator[FetchItem], work: Callable[[FetchItem, Lane], T]
+    ) -> Iterator[tuple[int, T | FailedInput]]:
+        """``work`` on all ``items`` in a few threads, each with a lane of its own; lazily, at most a few items ahead."""
+        idle = [self._lane() for _ in range(self._politeness.slots)]
+
+        def one(place: int, item: FetchItem) -> tuple[int, T | FailedInput]:
+            lane = idle.pop()
+            name = item.label or self._shown(item.url)
+            try:
+                found = work(item, lane)
+            except PangeoForgeError as error:
+                lane.close()
+                self.progress.finished(name, failed=True)
+                return place, FailedInput.of(item, self._shown(item.url), error)
+            finally:
+                idle.append(lane)
+            self.progress.finished(name)
+            return place, found
+
+        source = enumerate(items)
+        with ThreadPoolExecutor(len(idle), thread_name_prefix="fetch") as pool:
+            try:
+                running: set[Future[tuple[int, T | FailedInput]]] = set()
+                while True:
+                    running |= {pool.submit(one, *pair) for pair in islice(source, 4 * len(idle) - len(running))}
+                    if not running:
+                        break
+                    done, running = wait(running, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        yield future.result()
+            finally:
+                pool.shutdown(cancel_futures=True)
+                for lane in idle:
+                    lane.close()
+
+
+def _item(item: Item) -> FetchItem:
+    if isinstance(item, FetchItem):
+        return item
+    return FetchItem(item) if isinstance(item, str) else FetchItem(*item)

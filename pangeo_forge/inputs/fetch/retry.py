@@ -1,0 +1,51 @@
+"""How often and after which pauses an attempt is repeated: tenacity's loop with our conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential_jitter
+
+from pangeo_forge.inputs.fetch.failure import Transient, gave_up
+from pangeo_forge.inputs.fetch.options import FetchOptions
+
+T = TypeVar("T")
+GAIN = 8 * 2**20
+"""Bytes that an attempt must add to a resumable file for not counting as a failure: a large file over a bad line gets there."""
+
+
+def with_retries(
+    attempt: Callable[[], T], options: FetchOptions, where: str, before_sleep: Callable[[Transient, float], None]
+) -> T:
+    """What ``attempt`` returns, tried until it does or ``options.retries`` failures stand in a row.
+
+    Pauses double from ``options.first_pause`` with jitter, and are never shorter than a Retry-After (up to ``max_pause``).
+    ``before_sleep`` gets the failure and the pause. Raises InputError I304 at the end.
+    """
+    counted = 0
+    backoff = wait_exponential_jitter(initial=options.first_pause, max=options.max_pause, jitter=options.first_pause)
+
+    def stop(state: RetryCallState) -> bool:
+        nonlocal counted
+        failure = _failure(state)
+        counted = 0 if failure.gained >= GAIN else counted + 1
+        return counted > options.retries
+
+    def wait(state: RetryCallState) -> float:
+        asked = _failure(state).retry_after or 0.0
+        return max(backoff(state), min(asked, options.max_pause))
+
+    def announce(state: RetryCallState) -> None:
+        before_sleep(_failure(state), state.next_action.sleep if state.next_action else 0.0)
+
+    loop = Retrying(stop=stop, wait=wait, retry=retry_if_exception_type(Transient), before_sleep=announce, reraise=True)
+    try:
+        return loop(attempt)
+    except Transient as error:
+        raise gave_up(where, options.retries + 1, error.reason) from None
+
+
+def _failure(state: RetryCallState) -> Transient:
+    error = state.outcome.exception() if state.outcome else None
+    return error if isinstance(error, Transient) else Transient("unknown")
