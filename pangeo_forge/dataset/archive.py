@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from pangeo_forge.dataset.model import Index
-from pangeo_forge.errors import PangeoForgeError
+from pangeo_forge.errors import InputError, PangeoForgeError
 from pangeo_forge.inputs.arrays import ArrayCache
+from pangeo_forge.inputs.fetch import Cache, FailedInput, FetchedInput, Fetcher, FetchOptions, Guard
+from pangeo_forge.inputs.fetch.address import local_path, redact_url
 from pangeo_forge.inputs.lazy import ArraySource, Locator
 from pangeo_forge.inputs.openers import opened
 from pangeo_forge.inputs.source import InputSource, OpenOptions
@@ -18,12 +22,14 @@ from pangeo_forge.inputs.source import InputSource, OpenOptions
 if TYPE_CHECKING:
     import xarray as xr
 
-    from pangeo_forge.inputs.fetch import FetchedInput, Fetcher
     from pangeo_forge.pattern.pattern import FilePattern, PatternItem
     from pangeo_forge.recipe.model import Recipe
 
 FETCH_BATCH = 64
 """Inputs that a worker asks the fetcher for at a time."""
+
+_fetchers: dict[str, Fetcher] = {}
+_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -34,20 +40,39 @@ class Archive:
     ----------
     recipe: what to open and how to transform it.
     pattern: the inputs; a pruned pattern gives a pruned archive.
-    fetcher: how inputs are fetched; picklable.
+    cache: where copies of remote inputs are kept.
+    guard: rules for an untrusted recipe.
     scratch: folder for unpacked files.
     allow_python: whether the recipe's own Python hook may run.
     """
 
     recipe: Recipe
     pattern: FilePattern
-    fetcher: Fetcher
+    cache: Cache | None = None
+    guard: Guard | None = None
     scratch: str | None = None
     allow_python: bool = False
-    _arrays: dict[int, ArrayCache] = field(default_factory=dict, repr=False, compare=False)
+    token: str = field(default_factory=lambda: uuid4().hex)
+    """All copies of an archive in one process share one fetcher."""
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**{k: v for k, v in self.__dict__.items() if k not in ("_arrays", "options")}, "_arrays": {}}
+        return {k: v for k, v in self.__dict__.items() if k not in ("_array_cache", "options")}
+
+    @property
+    def fetcher(self) -> Fetcher:
+        """This process's fetcher."""
+        with _lock:
+            if self.token not in _fetchers:
+                _fetchers[self.token] = Fetcher(FetchOptions.from_recipe(self.recipe.fetch), self.cache, guard=self.guard)
+            return _fetchers[self.token]
+
+    def close(self) -> None:
+        """Close this process's connections."""
+        with _lock:
+            fetcher = _fetchers.pop(self.token, None)
+        if fetcher is not None:
+            fetcher.close()
+        self._array_cache.close()
 
     @cached_property
     def options(self) -> OpenOptions:
@@ -75,16 +100,38 @@ class Archive:
 
     # -- fetch -------------------------------------------------------------------------------------------------------
 
-    def fetch(self, item: PatternItem) -> FetchedInput:
-        """The local copy of an input (or the input itself where it is local)."""
-        return self.fetcher.fetch(item.url, item.label)
+    def fetch(self, item: PatternItem) -> FetchedInput | None:
+        """The local copy of an input (or the input itself where it is local); None for one that is read where it is."""
+        return None if self._is_remote_store(item) else self.fetcher.fetch(item.url, item.label)
 
-    def fetch_range(self, start: int, stop: int) -> Iterator[tuple[PatternItem, FetchedInput | PangeoForgeError]]:
-        """Inputs of the positions [start, stop), fetched side by side as far as the host allows; errors as values."""
+    def fetch_range(
+        self, start: int, stop: int
+    ) -> Iterator[tuple[PatternItem, FetchedInput | PangeoForgeError | None]]:
+        """Inputs of the positions [start, stop), fetched side by side as far as the host allows; errors as values.
+
+        Inputs that the recipe says are absent are left out.
+        """
         for low in range(start, stop, FETCH_BATCH):
             items = [self.pattern[i] for i in range(low, min(stop, low + FETCH_BATCH))]
-            present = [item for item in items if not item.missing]
-            yield from zip(present, self.fetcher.fetch_all([(i.url, i.label) for i in present]), strict=True)
+            items = [item for item in items if not item.missing]
+            to_fetch = [item for item in items if not self._is_remote_store(item)]
+            outcome = self.fetcher.fetch_all([(i.url, i.label) for i in to_fetch])
+            fetched, failed = iter(outcome.fetched), iter(outcome.failed)
+            for item in items:
+                found = None if self._is_remote_store(item) else next(fetched) or _as_error(next(failed))
+                yield item, found
+
+    def absent(self, items: Sequence[PatternItem]) -> list[str]:
+        """Labels of those inputs that do not exist or cannot be reached; nothing is fetched."""
+        asked = [item for item in items if not self._is_remote_store(item)]
+        return [f"{f.label}: {f.message}" for f in self.fetcher.probe_all([(i.url, i.label) for i in asked])]
+
+    def _is_remote_store(self, item: PatternItem) -> bool:
+        """Inputs that are not copied: OPeNDAP services and Zarr stores."""
+        return self.options.format == "opendap" or self._is_zarr(item)
+
+    def _is_zarr(self, item: PatternItem) -> bool:
+        return self.options.format == "zarr" or (self.options.format == "auto" and item.url.rstrip("/").endswith(".zarr"))
 
     # -- open --------------------------------------------------------------------------------------------------------
 
@@ -112,17 +159,16 @@ class Archive:
         arrays = [found[entry.array] for entry in locators]
         return [a.with_threads(threads) if threads > 1 and hasattr(a, "with_threads") else a for a in arrays]
 
-    @property
+    @cached_property
     def _array_cache(self) -> ArrayCache:
-        return self._arrays.setdefault(0, ArrayCache())
+        return ArrayCache()
 
     def _source(self, item: PatternItem) -> InputSource:
         fetched = self.fetch(item)
-        return InputSource(item.url, fetched.path, item.label, dict(self.recipe.fetch.storage_options or {}))
+        path = fetched.path if fetched is not None else local_path(item.url) if self._is_zarr(item) else None
+        return InputSource(item.url, path, item.label, dict(self.recipe.fetch.storage_options or {}))
 
     def _options_of(self, item: PatternItem) -> OpenOptions:
-        from dataclasses import replace
-
         return replace(self.options, member=item.member) if item.member else self.options
 
     def _transformed(self, raw: xr.Dataset, item: PatternItem) -> xr.Dataset:
@@ -134,3 +180,8 @@ class Archive:
             key=item.key, url=item.url, label=item.label, folder=self.recipe.folder, allow_python=self.allow_python
         )
         return apply_transforms(raw, self.recipe.transforms, context)
+
+
+def _as_error(failed: FailedInput) -> InputError:
+    where = failed.label if failed.url in failed.label else f"{failed.label} ({redact_url(failed.url)})"
+    return InputError(failed.message, code=failed.code, where=where, hint=failed.hint)

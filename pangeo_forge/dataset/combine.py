@@ -1,4 +1,4 @@
-"""Combine scans: an associative, commutative collection that forgets nothing of who said what, and the template it gives.
+"""Combine scans: an associative, commutative collection that forgets nothing, and the template it gives.
 
 A :class:`Combination` is a set of small records, one an input, whose equal parts (layouts, coordinates, attributes) are
 held once. Merging is a union of sets, so neither the order of inputs nor the tree in which they are merged matters; all

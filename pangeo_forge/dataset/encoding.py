@@ -6,7 +6,7 @@ What ``xr.open_zarr`` gives equals the inputs, decoded one by one with xarray an
   attributes of that type are written as the float64 of the same value; xarray then decodes to float64, equal to the
   float32 of the inputs to its precision.
 - Inputs whose packing differs are written as the floats that xarray decodes them to, with NaN as the fill value.
-- ``missing_value`` without ``_FillValue`` is written as both: it decodes alike, and chunks that are absent read as missing.
+- ``missing_value`` without ``_FillValue`` is written as both: it decodes alike, and absent chunks read as missing.
 - Character arrays become fixed-length bytes of the longest length, strings stay strings.
 - A recipe's declared encoding (``target.variables``) is taken as it stands; values that it cannot hold are an error.
 """
@@ -142,7 +142,7 @@ def _packing_attrs(packing: Packing) -> dict[str, Any]:
 def _declared(
     dtype: str, packing: Packing, attrs: Mapping[str, Any], declared: Mapping[str, Any], passes: bool
 ) -> ArrayCoding:
-    """The encoding that the recipe declares; what it leaves out is as in the inputs, unless it changes the meaning of it."""
+    """The encoding that the recipe declares; what it leaves out is as in the inputs."""
     scaled = "scale_factor" in declared or "add_offset" in declared
     target = np.dtype(declared.get("dtype", dtype)).newbyteorder("<")
     wanted: dict[str, Any] = {k: float(declared[k]) for k in ("scale_factor", "add_offset") if k in declared}

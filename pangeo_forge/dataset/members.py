@@ -39,7 +39,7 @@ def members_by_name(combination: Combination) -> dict[str, list[Member]]:
 
 
 def check_presence(combination: Combination, members: dict[str, list[Member]]) -> list[Conflict]:
-    """``variables: exact``: inputs of one merge position hold the same. ``intersection`` drops the others from ``members``."""
+    """``variables: exact``: inputs of one merge position hold the same; ``intersection`` drops the others."""
     n = len(combination.settings.concat_dims)
     by_merge: dict[Index, list[Index]] = {}
     for index in sorted(combination.inputs):
@@ -197,8 +197,8 @@ def _contents(name: str, group: list[Member], settings: CombineSettings) -> Conf
         said.append((names[key], m.label))
     dims = ", ".join(settings.concat_dims)
     hint = (
-        f"{name!r} does not vary along {dims}, yet inputs differ: give it the dim with expand_dims, leave it out with drop, "
-        "allow for noise with combine: {tolerance: ...}, or say combine: {coords: first}"
+        f"{name!r} does not vary along {dims}, yet inputs differ: give it the dim with expand_dims, "
+        "leave it out with drop, allow for noise with combine: {tolerance: ...}, or say combine: {coords: first}"
     )
     return conflict("C009", name, "values", said, hint)
 

@@ -1,4 +1,4 @@
-"""Attributes of many inputs made one: by the recipe's policy, but never so that numbers change their meaning silently."""
+"""Attributes of many inputs made one: by the recipe's policy, but never so that numbers silently change meaning."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Attrs = dict[str, dict[str, Any]]
 def merged_attrs(
     combination: Combination, members: Mapping[str, list[Member]]
 ) -> tuple[Attrs, list[str], list[Conflict]]:
-    """Attributes by variable ("" for the dataset), warnings, and conflicts (C015 of meaning, C016 of ``attrs: match``)."""
+    """Attributes by variable ("" for the dataset), warnings, and conflicts (C015, C016)."""
     policy = combination.settings.attrs
     found: Attrs = {}
     warnings: list[str] = []
@@ -54,7 +54,7 @@ def merged_attrs(
             found.setdefault(owner, {})[name] = values[0][0]
             if partial and meaningful:
                 warnings.append(
-                    f"{owner}: {holders[owner] - tally.count} of {holders[owner]} inputs have no attribute {name!r}; it is kept"
+                    f"{owner}: {holders[owner] - tally.count} inputs lack the attribute {name!r}; it is kept"
                 )
     return found, warnings, problems
 
@@ -64,7 +64,7 @@ def _conflict(code: str, owner: str, name: str, tally: Tally, absent: int = 0) -
     if absent:
         sides.append(Side("(absent)", [], absent))
     hint = (
-        "convert the odd ones with the transform scale, or mend their attribute with attrs; combine: {attrs: first} takes the first"
+        "convert the odd ones with scale, or mend the attribute with attrs, or say combine: {attrs: first}"
         if code == "C015"
         else "say combine: {attrs: drop_conflicts} or first"
     )

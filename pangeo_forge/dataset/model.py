@@ -127,7 +127,7 @@ class ArrayTemplate:
     merge: tuple[Index, ...] | None
     """Merge positions (the tail of an Index) whose inputs hold it; None: all do."""
     values: np.ndarray | None
-    """Stored values when they are known already (coordinates along concat dims, small constants): the driver writes them."""
+    """Stored values when known already (coordinates along concat dims, small constants): the driver writes them."""
     recode: bool
     """False: stored values of all inputs go through bit-exact. True: each input is decoded by its own packing and
     encoded into this array's."""
@@ -140,7 +140,7 @@ class ArrayTemplate:
     time: TimeUnits | None = None
     """Set when this holds times: units and calendar as written."""
     access_of: np.ndarray | None = None
-    """When ``accesses`` has more than one: for each input, in the order of ``Template.positions``, which; -1: absent."""
+    """When ``accesses`` has more than one: for each of ``Template.positions``, which; -1: absent."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ class Template:
     lengths: Mapping[str, np.ndarray]
     """Per concat dim: length that each position along it contributes (int64, in order)."""
     starts: Mapping[str, np.ndarray]
-    """Per concat dim: where each position's slab starts in the target (int64). Not monotonic when inputs were sorted."""
+    """Per concat dim: where each position's slab starts in the target (int64); not monotonic when sorted."""
     arrays: tuple[ArrayTemplate, ...]
     attrs: Mapping[str, Any]
     positions: tuple[Index, ...] = ()

@@ -1,7 +1,7 @@
 """CF packing: stored numbers and the values that they mean (netCDF CF conventions, sections 2.5.1 and 8.1).
 
-:func:`decode` gives what ``xarray.decode_cf`` gives, to the bit and in the same dtype: users read the target with xarray,
-so xarray's choice of float32 or float64 is part of the meaning. :func:`encode` is its inverse, and refuses what it
+:func:`decode` gives what ``xarray.decode_cf`` gives, to the bit and in the same dtype: users read the target with
+xarray, so its choice of float32 or float64 is part of the meaning. :func:`encode` is its inverse, and refuses what it
 could not give back.
 """
 
@@ -75,7 +75,8 @@ def _holds(dtype: np.dtype[Any], value: Any, either_sign: bool) -> bool:
     if dtype.kind == "f":
         return isinstance(value, (int, float, np.number))
     if dtype.kind in "iu" and isinstance(value, (int, float, np.number)):
-        return float(value).is_integer() and _in_range(dtype, int(value), either_sign)
+        number = float(value)
+        return number.is_integer() and _in_range(dtype, int(value), either_sign)
     return dtype.kind not in "iub"
 
 

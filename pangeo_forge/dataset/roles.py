@@ -1,4 +1,4 @@
-"""What each variable of an undecoded dataset is for: coordinate, bounds, data; told by CF attributes, as xarray tells it."""
+"""What each variable of an undecoded dataset is for: coordinate, bounds, data; told by CF attributes, as in xarray."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def auxiliary_names(ds: xr.Dataset) -> set[str]:
 def bounds_parents(ds: xr.Dataset) -> dict[str, str]:
     """Bounds (or climatology) variables that inherit the time units of their parent.
 
-    xarray gives them the units of the parent named by ``bounds`` only; CF (section 7.4) says the same of ``climatology``.
+    xarray gives them the units of the parent named by ``bounds``; CF (section 7.4) says the same of ``climatology``.
     """
     parents: dict[str, str] = {}
     for name, variable in ds.variables.items():

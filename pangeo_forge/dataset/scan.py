@@ -41,7 +41,7 @@ def scan_dataset(
     ds: as stored (undecoded CF); variables that a transform decoded hold their former packing in ``.encoding``.
     index: the input's position, one integer per concat key, then one per merge key.
     label: the input's key and URL, for messages.
-    concat_dims: dimension of each concat key. One that the input lacks is added: its data variables gain it with length 1.
+    concat_dims: dimension of each concat key. One that the input lacks is added: data variables gain it with length 1.
     key: value of each concat dim for this input (number, string, date): the coordinate of an added dimension for which
         the input itself has no scalar coordinate.
     decode_times: False leaves variables with time units as plain numbers.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -117,7 +118,7 @@ def _ordered(
     if settings.order == "sort":
         filled.sort(key=lambda s: (_first(s) if sign > 0 else -_first(s), s.position))
     parts = {s.position: (0, s.length) for s in slabs}
-    for one, two in zip(filled, filled[1:], strict=False):
+    for one, two in pairwise(filled):
         if _after(one, two, sign):
             continue
         overlapping = _overlap(one, two)

@@ -1,8 +1,8 @@
 """A variable of one input as the dataset stages see it: dims, stored dtype, packing, time, and how to read it.
 
-This is the one place that knows how an opened and transformed variable (undecoded, or decoded by a transform, which leaves
-the former packing in ``.encoding``) maps to stored numbers. Both the scan and the reading of regions go through it, so
-they cannot disagree.
+This is the one place that knows how an opened and transformed variable (undecoded, or decoded by a transform, which
+leaves the former packing in ``.encoding``) maps to stored numbers. Both the scan and the reading of regions go through
+it, so they cannot disagree.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class StoredVariable:
     is_chars: bool
 
     def read(self, region: tuple[slice, ...] | None = None) -> np.ndarray:
-        """Stored values in ``region`` (one slice a dim; None: all), little-endian; dates that a transform made as they are."""
+        """Stored values in ``region`` (one slice a dim; None: all), little-endian; dates of a transform stay dates."""
         region = tuple(slice(None) for _ in self.dims) if region is None else region
         inner = region[len(self.added) :] + ((slice(None),) if self.is_chars else ())
         values = _read(self.variable, inner)

@@ -2,8 +2,8 @@
 
 *Ticks* are ``timedelta64`` since 1970-01-01 00:00 of their calendar: nanoseconds where xarray would decode to
 nanoseconds (the real-world calendars, 1678 to 2262), microseconds elsewhere. They are 64-bit integers, so they compare,
-sort and re-encode without rounding. Integer numbers are decoded exactly, whatever their size. Floating-point numbers are
-rounded where xarray rounds them: cut to nanoseconds where pandas decodes them, rounded to microseconds where cftime does.
+sort and re-encode without rounding. Integers are decoded exactly, whatever their size. Floating-point numbers
+are rounded where xarray rounds them: cut to nanoseconds where pandas decodes, rounded to microseconds by cftime.
 Units are those of cftime (CF conventions, section 4.4), and "months since" and "years since" in the 360_day calendar,
 the only one in which they have a fixed length.
 """
@@ -95,7 +95,7 @@ def normal_calendar(calendar: str | None) -> str:
 
 @lru_cache(maxsize=65536)
 def axis(units: str, calendar: str) -> tuple[int, int, bool]:
-    """The reference date in nanoseconds since 1970-01-01, the unit's length in nanoseconds, and whether pandas knows the unit.
+    """The reference date and the unit's length in nanoseconds (the date since 1970), and whether pandas knows the unit.
 
     Raises
     ------
@@ -128,7 +128,7 @@ def _bad_units(units: str, calendar: str, why: str) -> CombineError:
     return CombineError(
         f"time units {units!r} ({calendar}): this {why}",
         code="C012",
-        hint="mend the attributes with the transform attrs, make the coordinate with assign_coords, or say decode_times: false",
+        hint="mend the attributes with the transform attrs, use assign_coords, or say decode_times: false",
     )
 
 
@@ -411,7 +411,7 @@ def _lossy(units: str, why: str) -> CombineError:
 
 
 def same_axis(one: str, two: str, ticks: np.ndarray | None = None) -> bool:
-    """Whether the same ticks are the same dates in both (normalised) calendars; ``ticks``: those that matter, if known."""
+    """Whether the same ticks are the same dates in both (normalised) calendars; ``ticks``: those that matter."""
     if one == two:
         return True
     if one not in REAL_CALENDARS or two not in REAL_CALENDARS or ticks is None:

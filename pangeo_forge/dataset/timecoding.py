@@ -1,4 +1,4 @@
-"""The one exact encoding of each time variable: the inputs' own where they agree, else one that holds all their times."""
+"""The one exact encoding of each time variable: the inputs' own where they agree, else one that holds all."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ def choose_coding(families: Sequence[list[Member]], settings: CombineSettings, *
     members = [m for family in families for m in family]
     first = families[0][0].layout
     assert first.time is not None
+    declared = bool(is_axis and (settings.time_units or settings.time_calendar))
+    if not declared and first.time.units and _agree(families):
+        return TimeCoding(first.time, first.dtype, True)
     ticks = _known_ticks(members)
     calendar = _calendar(families[0], ticks, settings if is_axis else None)
-    declared = bool(is_axis and (settings.time_units or settings.time_calendar))
-    if _agree(families) and not declared and first.time.units:
-        return TimeCoding(first.time, first.dtype, True)
     if ticks is None:
         return _unseen(families, calendar)
     spelling = settings.time_calendar if is_axis and settings.time_calendar else first.time.spelling
@@ -83,7 +83,7 @@ def _agree(families: Sequence[list[Member]]) -> bool:
 
 
 def _calendar(found: Sequence[Member], ticks: np.ndarray | None, settings: CombineSettings | None) -> str:
-    """The calendar of the target, normalised; inputs of other calendars are a conflict unless their dates are the same."""
+    """The calendar of the target, normalised; others are a conflict unless their dates are the same."""
     said = [(m.layout.time.calendar, m.label) for m in found if m.layout.time is not None]
     calendars = list(dict.fromkeys(c for c, _ in said))
     chosen = time.normal_calendar(settings.time_calendar) if settings and settings.time_calendar else calendars[0]
@@ -92,7 +92,7 @@ def _calendar(found: Sequence[Member], ticks: np.ndarray | None, settings: Combi
         raise_for([problem] if problem else [])
     if not time.same_axis(calendars[0], chosen, ticks):
         raise CombineError(
-            f"the times of {found[0].layout.name!r} are of the calendar {calendars[0]!r} and cannot be written in {chosen!r}",
+            f"the times of {found[0].layout.name!r} are {calendars[0]!r} dates and cannot be written in {chosen!r}",
             code="C022",
             where=found[0].label,
             hint="leave combine.time.calendar out",

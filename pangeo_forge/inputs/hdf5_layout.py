@@ -63,7 +63,7 @@ class ChunkLayout:
     @property
     def dtype(self) -> np.dtype[Any]:
         """dtype of what is read: the stored one in this machine's byte order."""
-        return native(self.stored) if self.stored.kind in RAW_KINDS else self.stored
+        return native(self.stored) if self.stored.kind in RAW_KINDS + "c" else self.stored
 
     @property
     def grid(self) -> tuple[int, ...]:

@@ -1,9 +1,9 @@
 """Regular expressions from recipes, which may come from strangers, and the natural order of names.
 
-Python's engine has no time limit, so what it may be given is bounded: the expression has at most 500 characters and
-no unlimited repetition inside an unlimited repetition (``(a+)+``), and the text, a file's name or path, at most 1024.
-Alternatives that overlap inside a repetition (``(a|aa)+``) are refused too. This bounds the work to a polynomial of
-the name's length.
+Python's engine has no time limit, so what it may be given is bounded: an expression has at most 500 characters and
+five repetitions without a limit, no repetition of variable length and no choice stands inside a repetition
+(``(a+)+``, ``(a|aa)+``), and the text, a file's name, has at most 255 characters. This turns exponential work into
+polynomial work; who runs recipes of strangers limits the time of the whole process as well.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ from typing import Any
 from pangeo_forge.errors import InputError
 
 LONGEST_EXPRESSION = 500
-LONGEST_TEXT = 1024
+LONGEST_TEXT = 255
+MOST_REPETITIONS = 5
+_REPEATS = ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT")
+_GROUPS = ("SUBPATTERN", "ATOMIC_GROUP", "ASSERT", "ASSERT_NOT")
 _DIGITS = re.compile(r"(\d+)")
 _LEADING_FLAGS = re.compile(r"\(\?[aiLmsux]+\)")
 
@@ -67,28 +70,47 @@ def _refuse_explosive(expression: str, where: str | None) -> None:
     # re keeps its parser private, but there is no other that reads exactly the language of re.
     from re import _parser  # type: ignore[attr-defined]
 
-    if _explosive(_parser.parse(expression), False):
+    tree = _parser.parse(expression)
+    if _unbounded(tree) > MOST_REPETITIONS:
+        message = f"{expression!r} has more than {MOST_REPETITIONS} repetitions without a limit"
+        raise InputError(message, code="I606", where=where, hint="write {1,9} or what is meant instead of * and +")
+    if _explosive(tree, False):
         hint = "bound the outer repetition, {1,9}, or name the characters that separate its parts"
         message = f"{expression!r} repeats what repeats or what may match in two ways, which can take for ever"
         raise InputError(message, code="I606", where=where, hint=hint)
 
 
 def _explosive(tree: Any, inside: bool) -> bool:
-    """Whether an unbounded repetition, or a choice, stands inside an unbounded repetition."""
+    """Whether a repetition of variable length, or a choice, stands inside a repetition."""
     for operation, argument in tree:
         name = str(operation)
-        if name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
-            _low, high, body = argument
-            unbounded = int(high) > 64
-            if inside and unbounded:
+        if name in _REPEATS:
+            low, high, body = argument
+            if inside and low != high:
                 return True
-            if _explosive(body, inside or unbounded):
+            if _explosive(body, inside or int(high) > 1):
                 return True
         elif name == "BRANCH":
             if inside or any(_explosive(branch, inside) for branch in argument[1]):
                 return True
-        elif name in ("SUBPATTERN", "ATOMIC_GROUP", "ASSERT", "ASSERT_NOT"):
-            body = argument[-1] if isinstance(argument, tuple) else argument
-            if _explosive(body, inside):
-                return True
+        elif name in _GROUPS and _explosive(_body(argument), inside):
+            return True
     return False
+
+
+def _unbounded(tree: Any) -> int:
+    """How many repetitions have no small limit: each multiplies the work by the length of the text."""
+    count = 0
+    for operation, argument in tree:
+        name = str(operation)
+        if name in _REPEATS:
+            count += (int(argument[1]) > 32) + _unbounded(argument[2])
+        elif name == "BRANCH":
+            count += sum(_unbounded(branch) for branch in argument[1])
+        elif name in _GROUPS:
+            count += _unbounded(_body(argument))
+    return count
+
+
+def _body(argument: Any) -> Any:
+    return argument[-1] if isinstance(argument, tuple) else argument

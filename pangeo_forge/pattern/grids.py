@@ -36,6 +36,11 @@ class DateGrid(Protocol):
         """Number of dates."""
         ...
 
+    @property
+    def step(self) -> Step:
+        """Distance of two dates."""
+        ...
+
     def at(self, position: int) -> Date:
         """The date at ``position`` (0 <= position < count)."""
         ...

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from pangeo_forge.errors import PlanError
-from pangeo_forge.pattern.dates import Date, date_field, is_date, iso, parse_date
+from pangeo_forge.pattern.dates import Date, date_field, is_date, iso, parse_date, precision
 from pangeo_forge.pattern.grids import DateGrid
 
 Scalar = int | float | str
+_DAY = 86_400_000_000
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
@@ -144,7 +145,12 @@ class DateSequence:
         return KeyValue(self._grid.at(position), None, {} if last_day is None else {"last_day": last_day})
 
     def find(self, written: Any, /) -> int | None:
-        return self._grid.position(parse_date(_text(written), self._calendar))
+        text = _text(written)
+        date, step = parse_date(text, self._calendar), self._grid.step
+        if step.microseconds % _DAY and precision(text) != "time":
+            message = f"{text} may mean the whole day or its first moment, as the step is {step.text}"
+            raise PlanError(message, code="P125", hint=f"write each time, e.g. {text}T00:00")
+        return self._grid.position(date)
 
     def covers(self, written: Any, /) -> bool:
         date = parse_date(_text(written), self._calendar)

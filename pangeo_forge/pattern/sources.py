@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pangeo_forge.errors import InputError
-from pangeo_forge.pattern.expressions import NameExpression, natural_key
-from pangeo_forge.pattern.locations import resolve
+from pangeo_forge.pattern.expressions import LONGEST_TEXT, NameExpression, natural_key
+from pangeo_forge.pattern.locations import file_name, resolve
 from pangeo_forge.pattern.redaction import redact_text, redact_url
 from pangeo_forge.pattern.web import Web
 
@@ -110,6 +110,9 @@ def expand(
 def ordered(locations: Sequence[str], sort: Any) -> list[str]:
     """Locations in the order that ``sort`` names; digits compare as numbers.
 
+    ``{match: regex}`` compares what the expression finds in the files' names or, if some name lacks it, in the
+    locations.
+
     Raises
     ------
     InputError (I606): a location in which the expression finds nothing, or two that it cannot tell apart.
@@ -119,9 +122,11 @@ def ordered(locations: Sequence[str], sort: Any) -> list[str]:
     if sort == "name":
         return sorted(locations, key=lambda u: (natural_key(u.split("?", 1)[0]), u))
     expression = NameExpression(sort["match"], where="sort.match")
+    found = [expression.groups(file_name(u)) for u in locations]
+    if None in found:  # not in each name: then it is meant for the paths
+        found = [expression.groups(u[-LONGEST_TEXT:]) for u in locations]
     keys: dict[tuple[Any, ...], str] = {}
-    for location in locations:
-        groups = expression.groups(location[-1024:])
+    for location, groups in zip(locations, found, strict=True):
         if groups is None:
             message = f"{expression.text!r} finds nothing in {redact_url(location)}"
             raise InputError(

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from pangeo_forge.errors import PlanError
-from pangeo_forge.pattern.dates import iso, normal_calendar, parse_date, precision
+from pangeo_forge.pattern.dates import iso, normal_calendar, parse_date
 from pangeo_forge.pattern.grids import make_grid
 from pangeo_forge.pattern.keys import (
     BOUNDS,
@@ -27,7 +27,6 @@ from pangeo_forge.pattern.steps import parse_step
 from pangeo_forge.pattern.template import parse_template
 
 _RANGE_KEYS = ("start", "end", "step", "calendar", "exclude", "restart")
-_DAY = 86_400_000_000
 
 
 def build_values(
@@ -87,7 +86,10 @@ def without(values: KeySequence, absent: Sequence[Any], *, what: str, where: str
     """
     positions = []
     for written in absent:
-        found = values.find(written)
+        try:
+            found = values.find(written)
+        except PlanError as error:
+            raise PlanError(f"{what} {error.message}", code=error.code, where=where, hint=error.hint) from None
         if found is None and values.covers(written):
             hint = "write it as the values are; a date of a series of hours or minutes needs its time of day"
             raise PlanError(f"{what} {written!s} is not one of the values", code="P125", where=where, hint=hint)
@@ -139,12 +141,6 @@ def _dates(spec: Mapping[str, Any], calendar: str, now: dt.date | None, where: s
     grid = make_grid(
         _text(spec["start"]), _text(spec["end"]), step, calendar=calendar, restart=restart, now=now, where=where
     )
-    for excluded in spec.get("exclude") or []:
-        parse_date(_text(excluded), calendar, where=where)
-        if not step.months and step.microseconds % _DAY and precision(_text(excluded)) != "time":
-            message = f"exclude: {excluded!s} may mean the whole day or its first moment, as the step is {step.text}"
-            hint = f"write each time that is absent, e.g. {_text(excluded)}T00:00"
-            raise PlanError(message, code="P125", where=where, hint=hint)
     return DateSequence(grid, calendar)
 
 

@@ -11,6 +11,12 @@ from pangeo_forge.dataset.model import Index
 from pangeo_forge.dataset.scan import scan_dataset
 from pangeo_forge.dataset.settings import CombineSettings
 from pangeo_forge.errors import CombineError, InputError, PangeoForgeError, RecipeError
+from pangeo_forge.inputs.fetch import FetchedInput
+from pangeo_forge.inputs.fetch.address import redact_url
+from pangeo_forge.pattern.pattern import PatternItem
+
+ABSENT = "I301"
+"""Code of the fetcher for an input that its server does not have."""
 
 
 @dataclass(frozen=True)
@@ -91,12 +97,8 @@ class InputPreparer:
                         ds, item.index, item.label, self.settings.concat_dims, key=key, decode_times=self.archive.decode_times
                     )
                 combination = combination.add(scan) or combination
-                size = fetched.size or 0
-                ledger.append(
-                    LedgerEntry(
-                        item.index, item.label, fetched.url, fetched.size, fetched.etag, fetched.last_modified, fetched.sha256
-                    )
-                )
+                ledger.append(_entry(item, fetched))
+                size = ledger[-1].size or 0
             except (InputError, RecipeError, CombineError) as error:
                 failed.append(FailedInput(item.index, item.label, error, is_absent(error)))
             nbytes += size
@@ -104,6 +106,14 @@ class InputPreparer:
         return Prepared(combination, tuple(ledger), tuple(failed), nbytes)
 
 
+def _entry(item: PatternItem, fetched: FetchedInput | None) -> LedgerEntry:
+    if fetched is None:
+        return LedgerEntry(item.index, item.label, redact_url(item.url), None, None, None, None)
+    return LedgerEntry(
+        item.index, item.label, fetched.url, fetched.size, fetched.etag, fetched.last_modified, fetched.sha256
+    )
+
+
 def is_absent(error: PangeoForgeError) -> bool:
     """Whether the source said that the input does not exist."""
-    return bool(getattr(error, "absent", False))
+    return error.code == ABSENT

@@ -14,8 +14,12 @@ from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 from uuid import uuid4
 
-import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions
+# Beam warns at import of cloud libraries that it can do without; the only import of Beam is here, so that it is quiet once.
+logging.disable(logging.WARNING)
+import apache_beam as beam  # noqa: E402
+from apache_beam.options.pipeline_options import PipelineOptions  # noqa: E402
+
+logging.disable(logging.NOTSET)
 
 T = TypeVar("T")
 Mode = Literal["threads", "processes", "single"]

@@ -13,12 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import apache_beam as beam
-
 from pangeo_forge import progress
 from pangeo_forge.errors import PangeoForgeError
 from pangeo_forge.pipeline.prepare_inputs import InputPreparer, Prepared
-from pangeo_forge.pipeline.runner import Mailbox, MergeAll, RunnerSettings, ranges, run_pipeline
+from pangeo_forge.pipeline.runner import Mailbox, MergeAll, RunnerSettings, beam, ranges, run_pipeline
 from pangeo_forge.pipeline.write_task import TaskReport, TaskWriter
 
 INPUTS_PER_ELEMENT = 64

@@ -6,8 +6,8 @@ The model, for one task that writes a block of several arrays:
 - *reading*: each codec thread holds one storage chunk twice (as stored and as decoded) and, where values are recoded,
 the
   piece of one input twice in double precision;
-- *encoding*: each codec thread holds one encoded chunk (as large as the raw one at worst) and a contiguous copy of the
-  raw one unless it lies contiguous in the block already; a shard is assembled from its encoded chunks.
+- *encoding*: each codec thread that has an object to make holds one encoded chunk (as large as the raw one at worst)
+  and a contiguous copy of the raw one unless it lies so in the block already; a shard is assembled from its chunks.
 """
 
 from __future__ import annotations
@@ -67,15 +67,15 @@ def task_memory(
     arrays: Sequence[ArrayPlan], sources: Mapping[str, Source], block: Mapping[str, int], threads: int
 ) -> int:
     """Projected peak of one task in bytes (see the module's docstring)."""
-    buffers, scratch, shard = 0, 0, 0
+    buffers, reading, encoding, objects = 0, 0, 0, 0
     for array in arrays:
         item = itemsize(array.dtype)
         extent = tuple(min(block[d], n) for d, n in zip(array.dims, array.shape, strict=True))
         buffers += math.prod(extent) * item
-        scratch = max(scratch, _reading(array, sources[array.name], extent) + _encoding(array, extent))
-        if array.shards is not None:
-            shard = max(shard, math.prod(array.shards) * item)
-    return buffers + shard + threads * scratch
+        reading = max(reading, _reading(array, sources[array.name], extent))
+        encoding = max(encoding, _encoding(array, extent))
+        objects += math.prod(-(-n // g) for n, g in zip(extent, array.granule, strict=True))
+    return buffers + threads * reading + min(threads, objects) * encoding
 
 
 def _reading(array: ArrayPlan, source: Source, extent: Sequence[int]) -> int:
@@ -94,8 +94,13 @@ def _reading(array: ArrayPlan, source: Source, extent: Sequence[int]) -> int:
 
 
 def _encoding(array: ArrayPlan, extent: Sequence[int]) -> int:
-    chunk = math.prod(array.chunks) * itemsize(array.dtype)
-    return chunk if is_contiguous(array.chunks, extent) else 2 * chunk
+    item = itemsize(array.dtype)
+    chunk, granule = math.prod(array.chunks) * item, math.prod(array.granule) * item
+    # What reaches over the array's end is padded, so copied.
+    padded = any(n % g for n, g in zip(array.shape, array.granule, strict=True))
+    if array.shards is not None:
+        return (2 if padded else 1) * granule + 2 * chunk
+    return chunk if is_contiguous(array.chunks, extent) and not padded else 2 * chunk
 
 
 def is_contiguous(chunk: Sequence[int], block: Sequence[int]) -> bool:

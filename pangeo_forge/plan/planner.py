@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase as fnmatch
 from typing import Any
@@ -12,8 +13,8 @@ from pangeo_forge.dataset.model import ArrayTemplate, Template
 from pangeo_forge.errors import PlanError
 from pangeo_forge.plan.blocks import Workload, choose_blocks, group_arrays
 from pangeo_forge.plan.compact import plain
-from pangeo_forge.plan.grid import check_dims, make_grid
-from pangeo_forge.plan.layout import DEFAULT_COMPRESSOR, Layout, VariableLayout
+from pangeo_forge.plan.grid import check_dims, itemsize, make_grid
+from pangeo_forge.plan.layout import DEFAULT_COMPRESSOR, Layout, VariableLayout, format_bytes
 from pangeo_forge.plan.memory import Resources
 from pangeo_forge.plan.overlaps import InputGrid
 from pangeo_forge.plan.plan import ArrayPlan, Plan, Stage, TaskGroup
@@ -62,6 +63,10 @@ def make_plan(
     )
 
 
+BLOSC_LIMIT = 2**31 - 17
+"""Most bytes that one blosc buffer holds."""
+
+
 def plan_array(array: ArrayTemplate, layout: Layout) -> ArrayPlan:
     """One array of the store, with its grid and codec."""
     grid = make_grid(
@@ -75,6 +80,13 @@ def plan_array(array: ArrayTemplate, layout: Layout) -> ArrayPlan:
     )
     own = layout.variables.get(array.name, VariableLayout())
     dtype = "str" if array.dtype == "str" else np.dtype(array.dtype).newbyteorder("<").str
+    compressor = compressor_of(own.compressor or layout.compressor, dtype)
+    if compressor["name"] == "blosc" and math.prod(grid.chunks) * itemsize(dtype) > BLOSC_LIMIT:
+        raise PlanError(
+            f"a chunk of {array.name} has {format_bytes(math.prod(grid.chunks) * itemsize(dtype))}; blosc takes 2.1 GB at most",
+            code="P108",
+            hint="ask for smaller chunks, or compressor: {name: zstd}",
+        )
     fill = array.fill_value.item() if isinstance(array.fill_value, np.generic) else array.fill_value
     return ArrayPlan(
         name=array.name,
@@ -83,7 +95,7 @@ def plan_array(array: ArrayTemplate, layout: Layout) -> ArrayPlan:
         dtype=dtype,
         chunks=grid.chunks,
         shards=grid.shards,
-        compressor=compressor_of(own.compressor or layout.compressor, dtype),
+        compressor=compressor,
         fill_value=fill,
         attrs=plain(dict(array.attrs)),
         is_coord=array.is_coord,
@@ -178,7 +190,7 @@ def _stages(work: Workload, resources: Resources) -> tuple[tuple[Stage, ...], tu
             direct += chosen
             continue
         passes = two_passes(work, group, resources)
-        if passes is None:
+        if passes is None or passes.cost >= sum(g.bytes_read for g in chosen):
             direct += chosen
             continue
         gather += passes.gather

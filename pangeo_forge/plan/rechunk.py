@@ -8,16 +8,18 @@ once and writes whole intermediate chunks; the second reads each of these once a
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pangeo_forge.plan.blocks import Workload, granules_of, make_group, reading_cost, sizes_of
+from pangeo_forge.plan.blocks import OPEN_BYTES, Workload, granules_of, make_group, reading_cost, sizes_of
 from pangeo_forge.plan.memory import Resources, Source
 from pangeo_forge.plan.plan import ArrayPlan, TaskGroup
 
 INTERMEDIATE_COMPRESSOR = {"name": "blosc", "cname": "lz4", "level": 1, "shuffle": "bitshuffle"}
 """Written and read once, so speed counts more than size."""
+
+OBJECT_BYTES = 200_000
+"""Writing and reading back one intermediate object costs about as much as decoding this many bytes (0.4 ms)."""
 
 SECOND_PASS = 1.0
 """What writing and reading back costs, in times of decoding the inputs once (measured 0.5 to 1)."""
@@ -35,7 +37,8 @@ class Passes:
     @property
     def cost(self) -> float:
         """Bytes decoded and moved, to compare with a direct plan's bytes read."""
-        return sum(g.bytes_read + SECOND_PASS * s.bytes_read for g, s in zip(self.gather, self.scatter, strict=True))
+        moved = sum(g.bytes_read for g in self.gather) + SECOND_PASS * sum(s.bytes_read for s in self.scatter)
+        return moved + OBJECT_BYTES * sum(a.n_chunks for a in self.arrays)
 
 
 def two_passes(work: Workload, arrays: Sequence[ArrayPlan], resources: Resources) -> Passes | None:
@@ -49,14 +52,11 @@ def two_passes(work: Workload, arrays: Sequence[ArrayPlan], resources: Resources
             tuple(g for p in parts for g in p.gather),
             tuple(s for p in parts for s in p.scatter),
         )
-        # One by one opens every input once per array: only where it is much better, or the only way.
-        if together is None or _mean_chunk(apart.arrays) > 8 * _mean_chunk(together.arrays):
+        # One by one opens every input once per array, but has longer intermediate chunks.
+        again = (len(arrays) - 1) * len(work.inputs) * OPEN_BYTES
+        if together is None or apart.cost + again < together.cost:
             return apart
     return together
-
-
-def _mean_chunk(arrays: Sequence[ArrayPlan]) -> float:
-    return sum(math.prod(a.chunks) for a in arrays) / len(arrays)
 
 
 def _passes(work: Workload, arrays: Sequence[ArrayPlan], resources: Resources) -> Passes | None:

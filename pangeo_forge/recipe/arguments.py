@@ -110,15 +110,30 @@ def reset(data: Any) -> Any:
     return data
 
 
-RESET: dict[str, Any] = {"anyOf": [
-    NAMES, {"type": "object", "properties": {"drop": NAMES}, "required": ["drop"], "additionalProperties": False},
-]}  # fmt: skip
+RESET: dict[str, Any] = {
+    "anyOf": [
+        NAMES,
+        {"type": "object", "properties": {"drop": NAMES}, "required": ["drop"], "additionalProperties": False},
+    ]
+}
 
 _BOUND = {"type": ["number", "string"]}
-SELECTION: dict[str, Any] = {"type": "object", "minProperties": 1, "additionalProperties": {"anyOf": [
-    {"type": "object", "properties": {"min": _BOUND, "max": _BOUND}, "minProperties": 1, "additionalProperties": False},
-    {"type": ["number", "string"]}, {"type": "array", "items": _BOUND, "minItems": 1},
-]}}  # fmt: skip
+SELECTION: dict[str, Any] = {
+    "type": "object",
+    "minProperties": 1,
+    "additionalProperties": {
+        "anyOf": [
+            {
+                "type": "object",
+                "properties": {"min": _BOUND, "max": _BOUND},
+                "minProperties": 1,
+                "additionalProperties": False,
+            },
+            {"type": ["number", "string"]},
+            {"type": "array", "items": _BOUND, "minItems": 1},
+        ]
+    },
+}
 
 
 def selection(data: Any) -> Any:
@@ -144,10 +159,22 @@ def selection(data: Any) -> Any:
 
 
 _INDEX = {"type": "integer"}
-POSITIONS: dict[str, Any] = {"type": "object", "minProperties": 1, "additionalProperties": {"anyOf": [
-    _INDEX, {"type": "array", "items": _INDEX, "minItems": 1},
-    {"type": "object", "properties": {"start": _INDEX, "stop": _INDEX, "step": _INDEX}, "additionalProperties": False, "minProperties": 1},
-]}}  # fmt: skip
+POSITIONS: dict[str, Any] = {
+    "type": "object",
+    "minProperties": 1,
+    "additionalProperties": {
+        "anyOf": [
+            _INDEX,
+            {"type": "array", "items": _INDEX, "minItems": 1},
+            {
+                "type": "object",
+                "properties": {"start": _INDEX, "stop": _INDEX, "step": _INDEX},
+                "additionalProperties": False,
+                "minProperties": 1,
+            },
+        ]
+    },
+}
 
 
 def positions(data: Any) -> Any:
@@ -168,22 +195,60 @@ def positions(data: Any) -> Any:
 
 
 _FROM_KEYS: dict[str, tuple[str, ...]] = {
-    "key": ("offset",), "attr": ("format", "offset"), "filename": ("format", "offset"), "value": (), "from_components": ("calendar",),
-}  # fmt: skip
+    "key": ("offset",),
+    "attr": ("format", "offset"),
+    "filename": ("format", "offset"),
+    "value": (),
+    "from_components": ("calendar",),
+}
 _COMPONENTS = ("year", "month", "day", "hour", "minute", "second")
-_FROM_HINT = "write key, coord, {key: NAME, offset: 7D}, {attr: NAME}, {filename: REGEX, format: ...}, {value: 10} or {from_components: {year: y, ...}}"
+_FROM_HINT = (
+    "write key, coord, {key: NAME, offset: 7D}, {attr: NAME}, {filename: REGEX, format: ...}, {value: 10} "
+    "or {from_components: {year: y, ...}}"
+)
 _TEXT = {"type": "string", "minLength": 1}
-ASSIGNMENTS: dict[str, Any] = {"type": "object", "minProperties": 1, "additionalProperties": {"anyOf": [
-    {"enum": ["key", "coord"]},
-    {"type": "object", "required": ["key"], "properties": {"key": _TEXT, "offset": _TEXT}, "additionalProperties": False},
-    {"type": "object", "required": ["attr"], "properties": {"attr": _TEXT, "format": _TEXT, "offset": _TEXT}, "additionalProperties": False},
-    {"type": "object", "required": ["filename"], "properties": {"filename": _TEXT, "format": _TEXT, "offset": _TEXT}, "additionalProperties": False},
-    {"type": "object", "required": ["value"], "properties": {"value": {}}, "additionalProperties": False},
-    {"type": "object", "required": ["from_components"], "additionalProperties": False, "properties": {
-        "from_components": {"type": "object", "required": ["year"], "additionalProperties": False,
-                            "properties": {c: {"type": ["string", "integer"]} for c in _COMPONENTS}},
-        "calendar": {"enum": list(CALENDARS)}}},
-]}}  # fmt: skip
+ASSIGNMENTS: dict[str, Any] = {
+    "type": "object",
+    "minProperties": 1,
+    "additionalProperties": {
+        "anyOf": [
+            {"enum": ["key", "coord"]},
+            {
+                "type": "object",
+                "required": ["key"],
+                "properties": {"key": _TEXT, "offset": _TEXT},
+                "additionalProperties": False,
+            },
+            {
+                "type": "object",
+                "required": ["attr"],
+                "properties": {"attr": _TEXT, "format": _TEXT, "offset": _TEXT},
+                "additionalProperties": False,
+            },
+            {
+                "type": "object",
+                "required": ["filename"],
+                "properties": {"filename": _TEXT, "format": _TEXT, "offset": _TEXT},
+                "additionalProperties": False,
+            },
+            {"type": "object", "required": ["value"], "properties": {"value": {}}, "additionalProperties": False},
+            {
+                "type": "object",
+                "required": ["from_components"],
+                "additionalProperties": False,
+                "properties": {
+                    "from_components": {
+                        "type": "object",
+                        "required": ["year"],
+                        "additionalProperties": False,
+                        "properties": {c: {"type": ["string", "integer"]} for c in _COMPONENTS},
+                    },
+                    "calendar": {"enum": list(CALENDARS)},
+                },
+            },
+        ]
+    },
+}
 
 
 def assignments(data: Any) -> Any:
@@ -250,11 +315,20 @@ def _components(value: dict[Any, Any]) -> None:
 
 
 _LIMITS = ("above", "below", "equal")
-MASKS: dict[str, Any] = {"type": "object", "minProperties": 1, "additionalProperties": {
-    "type": "object", "minProperties": 1, "additionalProperties": False, "properties": {
-        "above": {"type": "number"}, "below": {"type": "number"},
-        "equal": {"anyOf": [{"type": "number"}, {"type": "array", "items": {"type": "number"}, "minItems": 1}]}},
-}}  # fmt: skip
+MASKS: dict[str, Any] = {
+    "type": "object",
+    "minProperties": 1,
+    "additionalProperties": {
+        "type": "object",
+        "minProperties": 1,
+        "additionalProperties": False,
+        "properties": {
+            "above": {"type": "number"},
+            "below": {"type": "number"},
+            "equal": {"anyOf": [{"type": "number"}, {"type": "array", "items": {"type": "number"}, "minItems": 1}]},
+        },
+    },
+}
 
 
 def masks(data: Any) -> Any:
@@ -278,10 +352,16 @@ def masks(data: Any) -> Any:
     return _each(data, "a mapping of variables", "{sst: {above: 45}}", rule)
 
 
-SCALES: dict[str, Any] = {"type": "object", "minProperties": 1, "additionalProperties": {
-    "type": "object", "minProperties": 1, "additionalProperties": False,
-    "properties": {"factor": {"type": "number"}, "offset": {"type": "number"}, "units": {"type": "string"}},
-}}  # fmt: skip
+SCALES: dict[str, Any] = {
+    "type": "object",
+    "minProperties": 1,
+    "additionalProperties": {
+        "type": "object",
+        "minProperties": 1,
+        "additionalProperties": False,
+        "properties": {"factor": {"type": "number"}, "offset": {"type": "number"}, "units": {"type": "string"}},
+    },
+}
 
 
 def scales(data: Any) -> Any:
@@ -345,14 +425,29 @@ def decode(data: Any) -> Any:
 
 
 _EDIT: dict[str, Any] = {"set": {"type": "object"}, "delete": NAMES, "replace": {"type": "object"}}
-ATTRIBUTES: dict[str, Any] = {"type": "object", "minProperties": 1, "additionalProperties": False, "properties": {
-    **_EDIT, "variables": {"type": "object", "minProperties": 1, "additionalProperties": {
-        "type": "object", "minProperties": 1, "additionalProperties": False, "properties": _EDIT}},
-}}  # fmt: skip
+ATTRIBUTES: dict[str, Any] = {
+    "type": "object",
+    "minProperties": 1,
+    "additionalProperties": False,
+    "properties": {
+        **_EDIT,
+        "variables": {
+            "type": "object",
+            "minProperties": 1,
+            "additionalProperties": {
+                "type": "object",
+                "minProperties": 1,
+                "additionalProperties": False,
+                "properties": _EDIT,
+            },
+        },
+    },
+}
 
 
 def attributes(data: Any) -> Any:
-    """``{set, delete, replace}`` of global attributes, and the same per variable under ``variables``. replace: no others stay."""
+    """``{set, delete, replace}`` of global attributes, and the same per variable under ``variables``. replace: no
+    others stay."""
     _mapping(data, "a mapping", "{set: {title: ...}}")
     try:
         _keys(data, ("set", "delete", "replace", "variables"))

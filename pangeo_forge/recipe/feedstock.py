@@ -20,7 +20,7 @@ _LIMITS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
 _FIELDS = ("minute", "hour", "day of month", "month", "day of week")
 
 
-def _cron(value: Any) -> str:
+def _cron(value: Any) -> Any:
     hint = 'write five fields, minute hour day month weekday (UTC): "0 6 * * *"'
     fields = value.split() if isinstance(value, str) else []
     if len(fields) != 5:
@@ -44,7 +44,7 @@ class StorageLocation(Section):
 
 def _location(value: Any) -> StorageLocation:
     if isinstance(value, str) and value:
-        return StorageLocation(url=value)
+        return StorageLocation.model_validate({"url": value})
     if isinstance(value, (dict, StorageLocation)):
         return StorageLocation.model_validate(value)
     raise problem("R091", f"{shown(value)} is not a location", "write a URL, or {url: ..., storage_options: {...}}")

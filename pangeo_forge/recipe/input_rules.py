@@ -56,7 +56,7 @@ def _source(inputs: Inputs) -> Iterator[Problem]:
     """Sources that list files want one concat entry without values; a URL wants keys with values."""
     empty = [k for k, entry in inputs.concat.items() if isinstance(entry.values, EmptyValues)]
     for kind, keys in (("concat", inputs.concat), ("merge", inputs.merge)):
-        for key, entry in keys.items():  # type: ignore[attr-defined]
+        for key, entry in keys.items():
             if isinstance(entry.values, EmptyValues) and entry.values.when:
                 yield Problem(
                     ("inputs", kind, key, "when"), "R033", "there are no values to switch on", "give the values"
@@ -201,7 +201,8 @@ def _missing(inputs: Inputs) -> Iterator[Problem]:
 
 
 def _holds(values: Any, value: Any) -> bool:
-    """Whether a key has that value; for dates only that they are dates in the range, which is exact enough for a lint."""
+    """Whether a key has that value; for dates only that they are dates in the range, which is exact enough for a
+    lint."""
     if isinstance(values, EmptyValues):
         return True
     if isinstance(values, ListValues):

@@ -1,7 +1,9 @@
 """The ``inputs`` section: where the files are, and which keys order them.
 
-Exactly one of ``url``, ``files``, ``glob``, ``listing``, ``csv``, ``catalog`` names the inputs. A single file has neither
-concat nor merge. ``files``, ``glob``, ``listing``, ``csv`` and ``catalog`` take their order from the list itself, so they have one concat
+Exactly one of ``url``, ``files``, ``glob``, ``listing``, ``csv``, ``catalog`` names the inputs. A single file has
+neither
+concat nor merge. ``files``, ``glob``, ``listing``, ``csv`` and ``catalog`` take their order from the list itself, so
+they have one concat
 entry without values: ``concat: {time: {}}``.
 """
 
@@ -9,11 +11,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from pangeo_forge.recipe import values as forms
 from pangeo_forge.recipe.scalars import Name, check_date
-from pangeo_forge.recipe.section import Section, at, form, nested, problem, shown
+from pangeo_forge.recipe.section import Section, at, form, gathered, nested, problem, shown
 from pangeo_forge.recipe.values import EmptyValues, TableValues, Values, read_values
 
 SOURCES = ("url", "files", "glob", "listing", "csv", "catalog")
@@ -76,7 +79,7 @@ def _read_key(name: str, data: Any, model: type[_Key]) -> _Key:
         own["dim"] = data["dim"]
     try:
         values = read_values(written)
-    except Exception as error:
+    except (ValidationError, PydanticCustomError) as error:
         raise _below(error, prefix) from None
     return model(values=values, **own)
 
@@ -92,8 +95,6 @@ def _is_row(value: Any) -> bool:
 
 
 def _below(error: Exception, prefix: tuple[str, ...]) -> Exception:
-    from pydantic import ValidationError
-
     if isinstance(error, ValidationError):
         return nested(error, *prefix)
     return at(error, *prefix) if prefix else error  # type: ignore[arg-type]
@@ -101,11 +102,6 @@ def _below(error: Exception, prefix: tuple[str, ...]) -> Exception:
 
 def _keys(model: type[_Key]) -> Any:
     def read(data: Any) -> dict[str, Any]:
-        from pydantic import ValidationError
-        from pydantic_core import PydanticCustomError
-
-        from pangeo_forge.recipe.section import gathered
-
         if not isinstance(data, dict):
             raise problem(
                 "R013",
@@ -152,7 +148,8 @@ class Listing(Section):
     )
     keys: Annotated[dict[str, MergeKey], *_keys(MergeKey)] = Field(
         default_factory=dict,
-        description="Keys of the template in `url`; each combination is one page, and the files of all pages are one list.",
+        description="Keys of the template in `url`; each combination is one page, and the files of "
+        "all pages are one list.",
         examples=[{"year": {"start": 1996, "end": 1999}}],
     )
 
@@ -186,7 +183,7 @@ class CmrSearch(Section):
             for i, date in enumerate(data["temporal"] if isinstance(data.get("temporal"), list) else []):
                 try:
                     check_date(date)
-                except Exception as error:
+                except PydanticCustomError as error:
                     raise at(error, "temporal", i) from None  # type: ignore[arg-type]
         return data
 
@@ -243,7 +240,8 @@ class Inputs(Section):
     """Where the files are, and the keys that order them."""
 
     url: str | None = Field(
-        None, min_length=1, description="URL or path with template keys: {time:%Y%m%d}, {key:02d}, {key.field}, {key + 29min:%H%M}.",
+        None, min_length=1, description="URL or path with template keys: {time:%Y%m%d}, {key:02d}, "
+            "{key.field}, {key + 29min:%H%M}.",
         examples=["https://host/{time:%Y}/sst_{time:%Y%m%d}.nc"],
     )  # fmt: skip
     files: list[str] | None = Field(None, min_length=1, description="URLs or paths, one by one.")
@@ -271,7 +269,8 @@ class Inputs(Section):
     )
     missing: list[Any] = Field(
         default_factory=list,
-        description="Values of the concat key known to be absent (with several keys: mappings {key: value}); treated as on_missing says, "
+        description="Values of the concat key known to be absent (with several keys: mappings {key: "
+        "value}); treated as on_missing says, "
         "as skip where that says fail.",
     )
     member: str | None = Field(
@@ -281,7 +280,8 @@ class Inputs(Section):
         Literal["name", "none"] | SortMatch | None, *form(lambda v: None if v is None else _sort(v), _SORT_SCHEMA)
     ] = Field(
         None,
-        description="Order of listed files. Default: by name for glob and listing; as listed for files, csv and catalog.",
+        description="Order of listed files. Default: by name for glob and listing; as listed for "
+        "files, csv and catalog.",
     )
 
     @property

@@ -51,7 +51,8 @@ def lint(
     recipes_dir: str | Path = "recipes",
     name: str | None = None,
 ) -> LintReport:
-    """Check one recipe (a file, a folder or an id). No network, no disk but the file itself; nothing raises but a wrong call.
+    """Check one recipe (a file, a folder or an id). No network, no disk but the file itself; nothing raises but a
+    wrong call.
 
     Parameters
     ----------

@@ -29,7 +29,8 @@ class Outcome:
 
 
 def find_recipe(name: str | Path, recipes_dir: str | Path = "recipes") -> Path:
-    """The file that a RECIPE argument means: a file, a folder that holds ``recipe.yaml``, or an id under ``recipes_dir``.
+    """The file that a RECIPE argument means: a file, a folder that holds ``recipe.yaml``, or an id under
+    ``recipes_dir``.
 
     Raises
     ------
@@ -110,7 +111,9 @@ def _valid_sections(data: dict[str, Any]) -> dict[str, Any]:
             except ValidationError:
                 continue
         elif (
-            name in data and name in ("id", "license", "license_url", "matrix") and isinstance(data[name], (str, dict))
+            name in data
+            and name in ("id", "title", "license", "license_url", "matrix")
+            and isinstance(data[name], (str, dict))
         ):
             valid[name] = data[name]
     return valid

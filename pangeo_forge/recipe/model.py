@@ -25,7 +25,8 @@ from pangeo_forge.recipe.target import Target
 from pangeo_forge.recipe.transforms import Transform
 
 SECTIONS_THAT_AFFECT_DATA = ("inputs", "open", "transforms", "combine", "target")
-"""What the fingerprint covers. Metadata, fetch (how politely, with whose secret) and checks may change without a rebuild."""
+"""What the fingerprint covers. Metadata, fetch (how politely, with whose secret) and checks may change without a
+rebuild."""
 
 
 def _id(value: Any) -> str:
@@ -53,7 +54,8 @@ class Recipe(Section):
 
     format_version: Literal[1] = Field(description="Version of the recipe format.", examples=[1])
     id: Annotated[str, *form(_id, _ID_SCHEMA)] = Field(
-        description="Lower-case letters, digits and dashes; equals the folder's name. With a matrix it holds its names: cmip6-{model}.",
+        description="Lower-case letters, digits and dashes; equals the folder's name. With a matrix "
+        "it holds its names: cmip6-{model}.",
         examples=["noaa-oisst"],
     )
     title: str = Field(

@@ -1,8 +1,11 @@
 """Parameters and matrix: from a recipe as written to recipes as resolved.
 
-``{NAME}`` of a parameter or matrix key is replaced in every text of the recipe (keys of mappings included). A text that is
-nothing but ``"{NAME}"`` takes the value with its type, so ``start: "{first_year}"`` can be a number. A date may be formatted:
-``{day:%Y%m%d}``; the default ``today`` is the date of the run in UTC. Matrix values may be mappings, used as ``{NAME.field}``.
+``{NAME}`` of a parameter or matrix key is replaced in every text of the recipe (keys of mappings included). A text
+that is
+nothing but ``"{NAME}"`` takes the value with its type, "
+    "so ``start: "{first_year}"`` can be a number. A date may be formatted:
+``{day:%Y%m%d}``; the default ``today`` is the date of the run in UTC. Matrix values may be mappings, used as
+``{NAME.field}``.
 """
 
 from __future__ import annotations
@@ -36,7 +39,8 @@ class Parameter(Section):
 def parameter_values(
     data: Mapping[str, Any], given: Mapping[str, str], source: Source, now: dt.date | None = None
 ) -> dict[str, Any]:
-    """The value of each parameter of the recipe: as given, else its default. Given text is read as the default's type."""
+    """The value of each parameter of the recipe: as given, else its default. Given text is read as the default's
+    type."""
     declared = data.get("parameters") or {}
     declared = declared if isinstance(declared, dict) else {}
     for name in given:
@@ -79,7 +83,8 @@ def combinations(data: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def substitute(value: Any, names: Mapping[str, Any], *, top: bool = True) -> Any:
-    """``value`` with the placeholders of ``names`` replaced; others stay for the pattern. parameters and matrix stay."""
+    """``value`` with the placeholders of ``names`` replaced; others stay for the pattern. parameters and matrix
+    stay."""
     if isinstance(value, dict):
         kept = ("parameters", "matrix") if top else ()
         return {

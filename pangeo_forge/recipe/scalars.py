@@ -1,4 +1,5 @@
-"""Single values of a recipe: steps, dates, durations, rates, sizes, names. Each type validates and keeps what was written."""
+"""Single values of a recipe: steps, dates, durations, rates, sizes, names. Each type validates and keeps what was
+written."""
 
 from __future__ import annotations
 
@@ -58,7 +59,8 @@ def _step_hint(value: str) -> str:
 
 
 def date_parts(text: str) -> tuple[int, ...] | None:
-    """(year, month, day, hour, minute, second) of an ISO date, those absent filled with the earliest; None: not a date."""
+    """(year, month, day, hour, minute, second) of an ISO date, those absent filled with the earliest; None: not a
+    date."""
     match = _DATE.match(text)
     if match is None:
         return None

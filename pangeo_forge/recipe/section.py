@@ -1,6 +1,7 @@
 """What all sections of a recipe share: strictness, and messages that a person understands.
 
-pydantic finds what is wrong; :class:`Section` says it in our words, once, with a code and a remedy, at the level where the
+pydantic finds what is wrong; :class:`Section` says it in our words, once, with a code and a remedy, at the level
+where the
 keys that would be right are known. Values that may be written in several forms are dispatched on their form by
 :func:`form`, so that a mistake gives one message about the form that was meant, not one for each form there is.
 """
@@ -20,7 +21,7 @@ SENSITIVE = {"auth", "headers", "storage_options", "secret", "token", "password"
 
 def problem(code: str, text: str, hint: str = "") -> PydanticCustomError:
     """What a validator raises: ``code`` is one of the R codes, ``text`` says what is wrong, ``hint`` what to do."""
-    return PydanticCustomError(code, "{text}", {"text": text, "hint": hint})  # type: ignore[arg-type]
+    return PydanticCustomError(code, "{text}", {"text": text, "hint": hint})
 
 
 def shown(value: Any) -> str:
@@ -115,7 +116,8 @@ class Form:
         self.function, self.schema = function, schema
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
-        # The annotated type is for readers and mypy: no validator or serializer is built for it, which keeps start-up short.
+        # The annotated type is for readers and mypy: no validator or serializer is built for it, which keeps
+        # start-up short.
         return core_schema.no_info_plain_validator_function(self._validate)
 
     def __get_pydantic_json_schema__(self, core: Any, handler: Any) -> dict[str, Any]:

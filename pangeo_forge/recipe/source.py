@@ -1,9 +1,13 @@
 """YAML text to plain data, knowing where each key and value stands.
 
-A recipe may come from a stranger, so nothing in it is executed and everything is bounded: no tags, no merge keys, a limit
-on size, depth and on what aliases expand to ("billion laughs"). Plain scalars follow the YAML 1.2 core schema, because the
-surprises of YAML 1.1 change data silently: only ``true``/``false`` are booleans (``NO`` stays text), ``1e-6`` is a number,
-``12:30`` and ``1981-09-01`` stay as written, and so do numbers with leading zeros (``01`` is the month in a file's name).
+A recipe may come from a stranger, so nothing in it is executed and everything is bounded: no tags, no merge keys, a
+limit
+on size, depth and on what aliases expand to ("billion laughs"). Plain scalars follow the YAML 1.2 core schema,
+because the
+surprises of YAML 1.1 change data silently: only ``true``/``false`` are booleans (``NO`` stays text), ``1e-6`` is a
+number,
+``12:30`` and ``1981-09-01`` stay as written, and so do numbers with leading zeros (``01`` is the month in a file's
+name).
 """
 
 from __future__ import annotations
@@ -63,7 +67,8 @@ class Source:
         return _plain(self.root)
 
     def locate(self, path: Sequence[str | int], *, key: bool = False) -> str:
-        """``file:line:column`` of the value at ``path`` (of its key when ``key``); of the nearest parent if it is absent."""
+        """``file:line:column`` of the value at ``path`` (of its key when ``key``); of the nearest parent if it is
+        absent."""
         path = tuple(path)
         for override in self.overrides:
             if path[: len(override)] == override:
@@ -104,7 +109,8 @@ def read_source(path: Path, *, name: str | None = None) -> Source:
 
     Raises
     ------
-    RecipeErrors: it cannot be read (R002), is not YAML (R001), repeats keys (R003), or uses what is refused (R004-R006).
+    RecipeErrors: it cannot be read (R002), is not YAML (R001), repeats keys (R003), or uses what is refused
+    (R004-R006).
     """
     shown = name or str(path)
     return Source(path, shown, parse(_read_text(path, shown), shown))

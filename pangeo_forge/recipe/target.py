@@ -162,7 +162,8 @@ class Target(Section):
     )
     zarr_format: Literal[2, 3] = Field(3, description="Version of the Zarr format.")
     chunks: Chunks = Field(
-        "auto", description="Chunk length by dimension; -1 or absent: the whole dimension. auto: chosen by chunk_bytes and chunk_ratio.",
+        "auto", description="Chunk length by dimension; -1 or absent: the whole dimension. auto: "
+            "chosen by chunk_bytes and chunk_ratio.",
         examples=[{"time": 20, "lat": -1}],
     )  # fmt: skip
     chunk_bytes: Size | None = Field(None, description="With auto: uncompressed bytes of a chunk.", examples=["50MB"])

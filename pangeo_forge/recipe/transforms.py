@@ -1,6 +1,7 @@
 """The ``transforms`` section: an ordered list of one-key mappings, each applied to every input.
 
-A :class:`Transform` keeps its arguments as they were written, validated: plain dicts, lists and scalars that the transforms
+A :class:`Transform` keeps its arguments as they were written, validated: plain dicts, lists and scalars that the
+transforms
 of :mod:`pangeo_forge.dataset` read. What each may hold is one function here, with the JSON Schema that editors show.
 """
 

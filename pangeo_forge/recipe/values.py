@@ -12,9 +12,10 @@ from pangeo_forge.recipe.section import Section, at, form, problem, several, sho
 BOUNDS = ("before", "after", "from", "until")
 """Conditions of an entry of ``when``; every other key is a field."""
 
-_WHEN = Field(
+_WHEN: Any = Field(
     default_factory=list,
-    description="Fields that switch with the value: the first entry whose `before` is later than the value wins; the last entry "
+    description="Fields that switch with the value: the first entry whose `before` is later than the "
+    "value wins; the last entry "
     "may lack it and holds for the rest.",
     examples=[[{"before": "2017-01-01", "org": "STAR"}, {"org": "OSPO"}]],
 )
@@ -257,7 +258,8 @@ _SCHEMA_RANGE = {
     "description": "Numbers or dates from start to end, both included.",
     "properties": {
         "start": {"type": ["integer", "string"], "description": "First number or date.", "examples": ["1981-09-01"]},
-        "end": {"type": ["integer", "string"], "description": "Last number or date; `latest`: up to the date of the run."},
+        "end": {"type": ["integer", "string"], "description": "Last number or date; `latest`: up to "
+            "the date of the run."},
         "step": {
             "anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": "^([1-9][0-9]*)(s|min|h|D|W|MS|YS)$"}],
             "description": "Whole number, or for dates 1D, 8D, 6h, 30min, 1MS (month), 1YS (year).",

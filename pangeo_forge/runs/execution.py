@@ -110,7 +110,7 @@ def _verify(session: Session, template: Template, url: str) -> list[CheckResult]
         return []
     from pangeo_forge.verify.store import verify_written
 
-    checks = [c.model_dump(exclude_none=True) for c in session.recipe.checks]
+    checks = checks_for(session)
     samples = next((c["sample"] for c in checks if "sample" in c), DEFAULT_SAMPLES)
     session.progress.start("verify", 1)
     results = verify_written(
@@ -127,6 +127,16 @@ def _verify(session: Session, template: Template, url: str) -> list[CheckResult]
     session.progress.finish("verify")
     raise_on_failure(results, url)
     return results
+
+
+def checks_for(session: Session) -> list[dict[str, Any]]:
+    """The recipe's checks; for a pruned run without those of a dimension that has gaps because of it."""
+    checks = [c.model_dump(exclude_none=True) for c in session.recipe.checks]
+    if not session.settings.prune:
+        return checks
+    cut = set(session.pattern.concat_dims)
+    kept = [{k: v for k, v in c.items() if c.get("dim") not in cut or k not in ("regular", "length")} for c in checks]
+    return [c for c in kept if set(c) != {"dim"}]
 
 
 @contextmanager

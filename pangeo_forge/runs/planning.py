@@ -121,13 +121,10 @@ def absent_inputs(session: Session) -> list[str]:
     """Labels of all inputs that the source says do not exist, asked side by side."""
     items = [item for item in session.pattern if not item.missing]
     session.progress.start("probe", len(items))
-    absent = []
-    for item, found in zip(items, session.archive.fetcher.probe_all([(i.url, i.label) for i in items]), strict=True):
-        session.progress.advance("probe")
-        if not found:
-            absent.append(item.label)
+    found = session.archive.absent(items)
+    session.progress.advance("probe", len(items))
     session.progress.finish("probe")
-    return absent
+    return found
 
 
 def _probed(

@@ -14,7 +14,7 @@ from pangeo_forge.dataset.archive import Archive
 from pangeo_forge.dataset.model import Template
 from pangeo_forge.dataset.settings import CombineSettings
 from pangeo_forge.errors import InputError, PlanError
-from pangeo_forge.inputs.fetch import Cache, Fetcher, FetchOptions
+from pangeo_forge.inputs.fetch import Cache
 from pangeo_forge.pattern.pattern import FilePattern
 from pangeo_forge.pipeline.prepare_inputs import FailedInput, InputPreparer, Prepared
 from pangeo_forge.plan import Plan, Resources, make_plan
@@ -51,7 +51,11 @@ class Session:
         from pangeo_forge.pipeline.runner import RunnerSettings
         from pangeo_forge.pipeline.stages import prepare
 
-        preparer = InputPreparer(self.archive, CombineSettings.from_recipe(self.recipe), self.channel)
+        combine = CombineSettings.from_recipe(self.recipe)
+        if self.settings.prune:
+            # What pruning leaves out is no gap of the archive.
+            combine = replace(combine, gaps="allow")
+        preparer = InputPreparer(self.archive, combine, self.channel)
         self.progress.start("inputs", len(self.pattern))
         prepared = prepare(preparer, RunnerSettings(self.settings.mode, self.settings.worker_count), self.scratch)
         self.progress.finish("inputs")
@@ -84,9 +88,11 @@ def opened_session(
     if not len(pattern):
         raise PlanError("the pattern has no inputs", code="P001", where=recipe.locate("inputs"), hint="check its keys")
     with tempfile.TemporaryDirectory(prefix="pangeo-forge-") as scratch, progress.channel(front_end or progress.Silent()) as channel:
-        fetcher = Fetcher(FetchOptions.from_recipe(recipe.fetch), _cache(recipe, settings))
-        archive = Archive(recipe, pattern, fetcher, scratch, settings.allow_python)
-        yield Session(recipe, settings, pattern, archive, channel, scratch)
+        archive = Archive(recipe, pattern, _cache(recipe, settings), None, scratch, settings.allow_python)
+        try:
+            yield Session(recipe, settings, pattern, archive, channel, scratch)
+        finally:
+            archive.close()
 
 
 def _cache(recipe: Recipe, settings: RunSettings) -> Cache | None:

@@ -114,21 +114,23 @@ class ChunkStore:
     def _write(self, array: ArrayPlan, at: tuple[int, ...], region: Region, values: np.ndarray) -> Written:
         fill = fill_of(array.dtype, array.fill_value, self.zarr_format)
         chunk, key = _whole(array, at, region, values, fill), self.key(array, at)
-        raw = chunk.size * itemsize(array.dtype)
-        codec = ChunkCodec.of(array.dtype, array.compressor)
+        raw, codec = chunk.size * itemsize(array.dtype), ChunkCodec.of(array.dtype, array.compressor)
+        data: bytes | bytearray | None
         if array.shards is None:
-            encoded = [None if is_all_fill(chunk, fill) else codec.encode(chunk)]
+            count, stored = 1, int(not is_all_fill(chunk, fill))
+            data = codec.encode(chunk) if stored else None
         else:
-            parts = (chunk[r] for r in sharding.chunks_in(array.shards, array.chunks))
-            encoded = [None if is_all_fill(p, fill) else codec.encode(p) for p in parts]
-        stored = sum(e is not None for e in encoded)
-        if not stored:
+            parts = [chunk[r] for r in sharding.chunks_in(array.shards, array.chunks)]
+            count, (data, stored) = (
+                len(parts),
+                sharding.join(None if is_all_fill(p, fill) else codec.encode(p) for p in parts),
+            )
+        if not stored or data is None:
             # A retry may find what an earlier try, with other inputs, had stored.
             self.objects.delete(key)
-            return Written(0, len(encoded), raw, 0)
-        data = encoded[0] if array.shards is None else sharding.join(encoded)
-        self.objects.put(key, data or b"")
-        return Written(stored, len(encoded) - stored, raw, len(data or b""))
+            return Written(0, count, raw, 0)
+        self.objects.put(key, data)
+        return Written(stored, count - stored, raw, len(data))
 
     def _read(self, array: ArrayPlan, at: tuple[int, ...], region: Region, out: np.ndarray) -> None:
         there, here = [], []
@@ -200,12 +202,13 @@ def objects_in(array: ArrayPlan, region: Region) -> Iterator[tuple[int, ...]]:
 
 def _whole(array: ArrayPlan, at: tuple[int, ...], region: Region, values: np.ndarray, fill: Any) -> np.ndarray:
     """The values of one object, padded with the fill value where it reaches over the array's end."""
-    part = values[
-        tuple(
-            slice(i * g - s.start, min((i + 1) * g, s.stop) - s.start)
-            for i, g, s in zip(at, array.granule, region, strict=True)
-        )
+    slices = [
+        slice(i * g - s.start, min((i + 1) * g, s.stop) - s.start)
+        for i, g, s in zip(at, array.granule, region, strict=True)
     ]
+    # The ellipsis keeps a scalar an array.
+    key: Any = (*slices, ...)
+    part: np.ndarray = values[key]
     if part.shape == array.granule:
         return part
     whole = np.zeros(array.granule, part.dtype) if fill is None else np.full(array.granule, fill, part.dtype)

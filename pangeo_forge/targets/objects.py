@@ -34,7 +34,7 @@ class ObjectStore(Protocol):
         """Address of the root; holds no secret."""
         ...
 
-    def put(self, key: str, data: bytes | memoryview) -> None:
+    def put(self, key: str, data: bytes | bytearray | memoryview) -> None:
         """Store ``data`` whole or not at all."""
         ...
 
@@ -51,7 +51,11 @@ class ObjectStore(Protocol):
         ...
 
     def list(self, prefix: str = "") -> Iterator[str]:
-        """Keys under a prefix (a folder), recursively, sorted."""
+        """Keys under a prefix (a folder), recursively, in any order."""
+        ...
+
+    def is_empty(self) -> bool:
+        """Whether nothing is under the root; does not list it all."""
         ...
 
     def clear(self) -> None:
@@ -93,7 +97,7 @@ class LocalObjects:
         """The folder."""
         return self.root
 
-    def put(self, key: str, data: bytes | memoryview) -> None:
+    def put(self, key: str, data: bytes | bytearray | memoryview) -> None:
         """Write beside, then rename."""
         path = f"{self.root}/{key}"
         # The process's id is asked for each time: after a fork it differs.
@@ -143,9 +147,13 @@ class LocalObjects:
     def list(self, prefix: str = "") -> Iterator[str]:
         """Walk the folder; files that are being written are not listed."""
         for folder, folders, files in os.walk(os.path.join(self.root, prefix)):
-            folders[:] = sorted(f for f in folders if f != WRITING)
-            for name in sorted(files):
+            folders[:] = [f for f in folders if f != WRITING]
+            for name in files:
                 yield os.path.relpath(os.path.join(folder, name), self.root).replace(os.sep, "/")
+
+    def is_empty(self) -> bool:
+        """Whether the folder is absent or empty."""
+        return next(iter(self.list()), None) is None
 
     def clear(self) -> None:
         """Remove the folder."""
@@ -195,7 +203,7 @@ class FsspecObjects:
             self._opened = os.getpid(), fs, root.rstrip("/")
         return self._opened[1], self._opened[2]
 
-    def put(self, key: str, data: bytes | memoryview) -> None:
+    def put(self, key: str, data: bytes | bytearray | memoryview) -> None:
         """One put."""
         fs, root = self._fs()
         try:
@@ -236,8 +244,17 @@ class FsspecObjects:
         except FileNotFoundError:
             return
         start = root.lstrip("/")
-        for path in sorted(found):
+        for path in found:
             yield path.lstrip("/")[len(start) + 1 :]
+
+    def is_empty(self) -> bool:
+        """One listing of one level."""
+        fs, root = self._fs()
+        fs.invalidate_cache()
+        try:
+            return not fs.ls(root, detail=False)
+        except FileNotFoundError:
+            return True
 
     def clear(self) -> None:
         """Remove everything under the root."""

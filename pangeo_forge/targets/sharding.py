@@ -7,8 +7,7 @@ stored, followed by its CRC-32C.
 from __future__ import annotations
 
 import itertools
-import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -17,15 +16,19 @@ from pangeo_forge.errors import TargetError
 ABSENT = 2**64 - 1
 
 
-def join(encoded: Sequence[bytes | None]) -> bytes:
-    """A shard from its encoded chunks in C order; None: not stored."""
-    index, offset = np.full((len(encoded), 2), ABSENT, "<u8"), 0
-    for i, data in enumerate(encoded):
+def join(encoded: Iterable[bytes | None]) -> tuple[bytearray, int]:
+    """A shard from its encoded chunks in C order (None: not stored), and how many are stored.
+
+    Chunks may be encoded while they are taken: no more than one is held beside the shard.
+    """
+    shard, index = bytearray(), []
+    for data in encoded:
+        index.append((ABSENT, ABSENT) if data is None else (len(shard), len(data)))
         if data is not None:
-            index[i] = offset, len(data)
-            offset += len(data)
-    table = index.tobytes()
-    return b"".join([*(d for d in encoded if d is not None), table, _checksum(table)])
+            shard += data
+    table = np.array(index, "<u8").tobytes()
+    shard += table + _checksum(table)
+    return shard, sum(offset != ABSENT for offset, _ in index)
 
 
 def split(shard: bytes, count: int, where: str) -> list[memoryview | None]:
@@ -58,8 +61,3 @@ def chunks_in(shard: Sequence[int], chunk: Sequence[int]) -> list[tuple[slice, .
         tuple(slice(i * c, (i + 1) * c) for i, c in zip(at, chunk, strict=True))
         for at in itertools.product(*map(range, counts))
     ]
-
-
-def count_in(shard: Sequence[int], chunk: Sequence[int]) -> int:
-    """Number of chunks in a shard."""
-    return math.prod(s // c for s, c in zip(shard, chunk, strict=True))

@@ -150,7 +150,9 @@ class ZarrTarget:
     # -- what is there before ----------------------------------------------------------------------------------------
 
     def refuse(self, *, overwrite: bool = False) -> str | None:
-        """Raise when what is at the address may not be replaced; changes nothing. Returns ``ours`` when a store of ours is.
+        """Raise when what is at the address may not be replaced; changes nothing.
+
+        Returns ``ours`` when a store of ours is there, else None.
 
         Raises
         ------
@@ -184,7 +186,7 @@ class ZarrTarget:
             return "foreign"
         if not self.is_local and self._mark() is not None:
             return None
-        return "foreign" if next(iter(place.list()), None) is not None else None
+        return None if place.is_empty() else "foreign"
 
     def _mark(self) -> str | None:
         data = self._objects.get(MARK)
@@ -269,12 +271,14 @@ def check_store(url: str, plan: Plan, storage_options: Mapping[str, Any] | None 
         try:
             group = zarr.open_group(url, mode="r", storage_options=options, use_consolidated=True)
             found = dict(group.arrays())
-        except Exception as error:  # whatever the library says of what it cannot open
+            if set(found) != {a.name for a in plan.arrays}:
+                raise _damaged(url, f"it holds {sorted(found)}, not {sorted(a.name for a in plan.arrays)}")
+            for array in plan.arrays:
+                _check_array(url, array, found[array.name])
+        except TargetError:
+            raise
+        except Exception as error:  # whatever the libraries say of what they cannot read
             raise _damaged(url, f"it does not open: {type(error).__name__}: {error}") from error
-        if set(found) != {a.name for a in plan.arrays}:
-            raise _damaged(url, f"it holds {sorted(found)}, not {sorted(a.name for a in plan.arrays)}")
-        for array in plan.arrays:
-            _check_array(url, array, found[array.name])
 
 
 def _check_array(url: str, array: ArrayPlan, found: Any) -> None:

@@ -1,4 +1,4 @@
-"""What a template says, written out in memory: the stored dataset that a target would hold, for comparison with xarray."""
+"""What a template says, written out in memory: the stored dataset of a target, to compare with xarray."""
 
 from __future__ import annotations
 

@@ -89,7 +89,9 @@ def tree(scans: list[InputScan], options: CombineSettings, rng: random.Random) -
 
 
 quirks = st.sampled_from(
-    [{}, {}, {}, {"units": "hours since 2000-01-01"}, {"dtype": "f8"}, {"lat": (1.0, 2.5)}, {"missing_value": np.int16(3)}, {"scale_factor": 0.5}, {"long_name": "x"}, {"length": 3}]
+    [{}, {}, {}, {},
+     {"units": "hours since 2000-01-01"}, {"dtype": "f8"}, {"lat": (1.0, 2.5)}, {"missing_value": np.int16(3)},
+     {"scale_factor": 0.5}, {"long_name": "x"}, {"length": 3}]
 )  # fmt: skip
 
 

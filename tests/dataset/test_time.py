@@ -18,7 +18,8 @@ CALENDARS = ["standard", "gregorian", "proleptic_gregorian", "noleap", "365_day"
 UNITS = ["days", "hours", "minutes", "seconds", "milliseconds", "day", "Hours"]
 references = st.builds(
     "{:04d}-{:02d}-{:02d} {:02d}:{:02d}:{:02d}".format,
-    st.integers(1, 4000), st.integers(1, 12), st.integers(1, 28), st.integers(0, 23), st.integers(0, 59), st.integers(0, 59),
+    st.integers(1, 4000), st.integers(1, 12), st.integers(1, 28),
+    st.integers(0, 23), st.integers(0, 59), st.integers(0, 59),
 )  # fmt: skip
 
 

@@ -21,7 +21,20 @@ def test_fits_up_to_the_end_of_the_name(expression: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "expression", ["(", "a" * 600, "(a+)+", "(a|aa)+b", "((a*)b?)*", "(?:x{1,}){2,}", "a{99999999999999}", "(" * 400]
+    "expression",
+    [
+        "(",
+        "a" * 600,
+        "(a+)+",
+        "(a{0,64}){0,64}b",
+        ".*" * 6,
+        "(a?){30}",
+        "(a|aa)+b",
+        "((a*)b?)*",
+        "(?:x{1,}){2,}",
+        "a{99999999999999}",
+        "(" * 400,
+    ],
 )
 def test_refused(expression: str) -> None:
     with pytest.raises(InputError) as caught:

@@ -14,7 +14,8 @@ from .conftest import Server
 
 FAST = SourceContext(attempts=3, wait=0.01)
 # Layouts of Apache (with sorting links, a parent, a description column) and of nginx's autoindex.
-APACHE = """<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 3.2 Final//EN"><html><head><title>Index of /gpcp/1996</title></head><body>
+APACHE = """<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 3.2 Final//EN"><html><head><title>Index of /gpcp/1996</title>
+</head><body>
 <table><tr><th><a href="?C=N;O=D">Name</a></th><th><a href="?C=M;O=A">Last modified</a></th></tr>
 <tr><td><a href="/gpcp/">Parent Directory</a></td></tr><tr><td><a href="/gpcp">up</a></td></tr>
 <tr><td><a href="sub/">sub/</a></td></tr>

@@ -121,6 +121,14 @@ def test_missing_errors(missing: list[Any]) -> None:
     assert caught.value.code in ("P125", "P111")
 
 
+def test_missing_day_of_a_series_of_hours_is_vague() -> None:
+    time = {"start": "1981-09-01", "end": "1981-09-02", "step": "6h"}
+    with pytest.raises(PlanError, match=r"whole day.*P125"):
+        pattern(url="{time:%Y%m%d%H}", concat={"time": time}, missing=["1981-09-02"])
+    made = pattern(url="{time:%Y%m%d%H}", concat={"time": time}, missing=["1981-09-02T00:00"])
+    assert len(made) == 4
+
+
 def test_missing_value_of_unknown_key() -> None:
     two = {"url": "{a}{b}", "concat": {"a": [1, 2], "b": [1, 2]}}
     for missing in ([1], [{"a": 3, "b": 1}], [{"a": 9}]):
@@ -181,8 +189,8 @@ def test_no_secret_and_no_folder_in_what_is_shown() -> None:
         ({"url": "a", "glob": "b"}, "P126", "url and glob"),
         ({"url": "{tim:%Y}", "concat": {"time": [1]}}, "P102", "did you mean 'time'"),
         ({"url": "a.nc", "concat": {"time": [1, 2]}}, "P126", "does not tell files apart"),
-        ({"url": "{time:%Y}", "concat": {"time": {"start": "2000-01-01", "end": "2000-02-01", "step": "1D"}}}, "P126", "fine enough"),
-        ({"url": "{time}", "concat": {"time": {"start": "2000-01-01", "end": "2000-02-01", "step": "1D"}}}, "P104", "write a format"),
+        ({"url": "{time:%Y}", "concat": {"time": {"start": "2000-01-01", "end": "2000-02-01", "step": "1D"}}}, "P126", "fine enough"),  # noqa: E501
+        ({"url": "{time}", "concat": {"time": {"start": "2000-01-01", "end": "2000-02-01", "step": "1D"}}}, "P104", "write a format"),  # noqa: E501
         ({"url": "{a}", "concat": {"a": [1]}, "merge": {"a": [1]}}, "P126", "both"),
         ({"url": "{a}", "concat": {"a": {}}}, "P122", "no values"),
         ({"url": "{a}", "member": "{b}", "concat": {"a": [1]}}, "P102", "'b'"),

@@ -18,7 +18,7 @@ def test_files_keep_their_order() -> None:
     found = expand("files", ["b.nc", "https://h/a.nc"], folder=Path("/r"))
     assert found == ["/r/b.nc", "https://h/a.nc"]
     assert expand("files", ["f10.nc", "f9.nc"], sort="name") == ["f9.nc", "f10.nc"]
-    with pytest.raises(InputError, match="stands twice.*I609"):
+    with pytest.raises(InputError, match=r"stands twice.*I609"):
         expand("files", ["a.nc", "./a.nc"], folder=Path("/r"))
 
 
@@ -56,7 +56,7 @@ def test_glob_merge_keys_and_grid(tmp_path: Path) -> None:
     assert made[3].key["time"].value == 1
     assert made[2].key["time"].name == "u_2.nc"
     (tmp_path / "v_3.nc").touch()
-    with pytest.raises(InputError, match="variable=u: 2; variable=v: 3.*I609"):
+    with pytest.raises(InputError, match=r"variable=u: 2; variable=v: 3.*I609"):
         FilePattern.from_inputs(inputs, folder=tmp_path)
 
 
@@ -76,6 +76,10 @@ def test_prune_of_a_list_keeps_the_right_files() -> None:
 )
 def test_ordered(sort: Any, expected: list[str]) -> None:
     assert ordered(["b/10_x", "a/2_y", "a/10_y"], sort) == expected
+
+
+def test_match_looks_at_names_before_paths() -> None:
+    assert ordered(["https://h/v9/f_1.nc", "https://h/v3/f_2.nc"], {"match": r"(\d+)"})[0].endswith("f_1.nc")
 
 
 @pytest.mark.parametrize("expression", [r"z(\d)", r"(\d+)_", "("])
@@ -127,7 +131,7 @@ def test_forbidden_locations_are_not_read(tmp_path: Path, server: Server) -> Non
 
     context = SourceContext(check_url=check)
     for kind, spec in [
-        ("glob", "*.nc"), ("csv", {"path": f"{server.url}/t", "url": "x"}), ("listing", {"url": server.url, "match": "x"}),
+        ("glob", "*.nc"), ("csv", {"path": f"{server.url}/t", "url": "x"}), ("listing", {"url": server.url, "match": "x"}),  # noqa: E501
         ("catalog", {"stac": {"url": server.url}}), ("catalog", {"cmr": {"url": server.url, "short_name": "x"}}),
         ("catalog", {"stac": {"url": "local.json"}}),
     ]:  # fmt: skip

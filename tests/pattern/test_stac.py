@@ -113,9 +113,9 @@ def test_asset_by_name(server: Server) -> None:
     assets = {"sst": {"href": "s3://b/sst.nc", "roles": ["data"]}, "ice": {"href": "s3://b/ice.nc", "roles": ["data"]}}
     server.page("/i.json", json.dumps(item("a", "2020", assets)))
     assert found(f"{server.url}/i.json", asset="ice") == ["s3://b/ice.nc"]
-    with pytest.raises(InputError, match="it has sst, ice.*I608"):
+    with pytest.raises(InputError, match=r"it has sst, ice.*I608"):
         found(f"{server.url}/i.json")
-    with pytest.raises(InputError, match="no asset 'wind'.*I608"):
+    with pytest.raises(InputError, match=r"no asset 'wind'.*I608"):
         found(f"{server.url}/i.json", asset="wind")
 
 
@@ -128,8 +128,8 @@ def test_asset_by_name(server: Server) -> None:
         ([1], {}, "I608", "no JSON object"),
         ({"type": "FeatureCollection"}, {}, "I608", "item collection"),
         ({"type": "FeatureCollection", "features": ITEMS}, {"limit": 2}, "I602", "more than 2"),
-        ({"type": "FeatureCollection", "features": ITEMS, "links": [{"rel": "next", "href": "/d"}]}, {}, "I608", "circle"),
-        ({"type": "FeatureCollection", "features": [], "links": [{"rel": "next", "href": "/e"}]}, {}, "I608", "empty page"),
+        ({"type": "FeatureCollection", "features": ITEMS, "links": [{"rel": "next", "href": "/d"}]}, {}, "I608", "circle"),  # noqa: E501
+        ({"type": "FeatureCollection", "features": [], "links": [{"rel": "next", "href": "/e"}]}, {}, "I608", "empty page"),  # noqa: E501
     ],
 )  # fmt: skip
 def test_errors(server: Server, document: Any, spec: dict[str, Any], code: str, says: str) -> None:

@@ -114,7 +114,7 @@ def test_a_million_inputs_and_tasks() -> None:
         attrs={},
         positions=tuple((i,) for i in range(n)),
     )
-    plan = make_plan(template, Layout(chunks={"time": 1}), resources=Resources(max_memory=3_000_000))
+    plan = make_plan(template, Layout(chunks={"time": 1}), resources=Resources(max_memory=1_700_000))
     assert plan.n_tasks() >= 10**6 / 5
     text = plan.to_json()
     assert len(text) < 3000

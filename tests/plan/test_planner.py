@@ -61,14 +61,14 @@ def test_too_large_chunks_are_refused_with_numbers_and_a_remedy_that_works() -> 
         make_plan(oisst(400), Layout(chunks={"time": 400}), resources=resources)
     assert error.value.code == "P120"
     assert (
-        "chunks {time: 400, zlev: 1, lat: 720, lon: 1440} of sst need 2.5 GB per task, allowed 400 MB"
+        "chunks {time: 400, zlev: 1, lat: 720, lon: 1440} of sst need 1.7 GB per task, allowed 400 MB"
         in error.value.message
     )
     hint = error.value.hint or ""
-    assert "--max-memory 2.5GB" in hint
+    assert "--max-memory 1.7GB" in hint
     advised = dict(p.split(": ") for p in hint[hint.index("{") + 1 : hint.index("}")].split(", "))
     make_plan(oisst(400), Layout(chunks={k: int(v) for k, v in advised.items()}), resources=resources)
-    make_plan(oisst(400), Layout(chunks={"time": 400}), resources=Resources(2_500_000_000))
+    make_plan(oisst(400), Layout(chunks={"time": 400}), resources=Resources(1_700_000_000))
 
 
 def test_companions_are_written_with_the_variables_that_share_their_inputs() -> None:
@@ -135,5 +135,7 @@ def test_bad_names() -> None:
         make_plan(oisst(2, 2, 2), Layout(variables={"sss": VariableLayout()}))
     with pytest.raises(PlanError, match=r"did you mean 'time'.*P102"):
         make_plan(oisst(2, 2, 2), Layout(chunks={"tim": 1}))
+    with pytest.raises(PlanError, match="P108"):
+        make_plan(oisst(2000), Layout(chunks={"time": 2000}), resources=Resources(10**12))
     with pytest.raises(PlanError, match="P100"):
         make_plan(Template({}, (), {}, {}, (), {}, ((),)), Layout())

@@ -19,7 +19,7 @@ from tests.targets.arrays import array_plan, values_of, whole
 dimension = st.tuples(st.integers(0, 9), st.integers(1, 5), st.integers(1, 3))
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(
     st.lists(dimension, max_size=3),
     st.sampled_from(["<i2", "<f4", "str", "|b1"]),
@@ -47,8 +47,8 @@ def test_any_region_reads_back(
             a = data.draw(st.integers(0, n))
             region.append(slice(a, data.draw(st.integers(a, n))))
         back = store.read_block(array, tuple(region))
-    assert back.shape == values[tuple(region)].shape
-    assert (back == values[tuple(region)]).all()
+    assert back.shape == tuple(s.stop - s.start for s in region)
+    assert np.array_equal(back, values[(*region, ...)])
 
 
 def test_keys(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import pickle
 import uuid
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,10 @@ import xarray as xr
 
 from pangeo_forge.dataset.model import Template
 from pangeo_forge.errors import TargetError
-from pangeo_forge.plan import Layout, Plan, make_plan
+from pangeo_forge.plan import Layout, Plan, Resources, Stage, make_plan
+from pangeo_forge.plan.blocks import Workload
+from pangeo_forge.plan.rechunk import two_passes
+from pangeo_forge.targets.chunks import ChunkStore
 from pangeo_forge.targets.protocol import Target
 from pangeo_forge.targets.zarr import ZarrTarget, is_ours
 from tests.plan.templates import array
@@ -164,7 +168,7 @@ def test_nothing_opens_before_commit_and_abort_leaves_nothing(where: str, versio
     target.create(plan)
     write(target, plan, values_for(plan))
     for address in (url, target.building_url):
-        with pytest.raises(Exception, match=".*"):
+        with pytest.raises(FileNotFoundError):
             xr.open_zarr(address)
     target.abort()
     if where == "local":
@@ -247,11 +251,11 @@ def test_a_damaged_store_is_not_published(damage: Callable[[ZarrTarget], None], 
     target = ZarrTarget(url, "r1")
     target.create(plan)
     damage(target)
-    with pytest.raises(Exception, match=".*"):
+    with pytest.raises(TargetError, match="T030"):
         target.commit(plan)
-    with pytest.raises(Exception, match=".*"):
+    with pytest.raises(FileNotFoundError):
         xr.open_zarr(url)
-    with pytest.raises(Exception, match=".*"):
+    with pytest.raises(FileNotFoundError):
         xr.open_zarr(target.building_url)
 
 
@@ -260,6 +264,39 @@ def test_values_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     changed = Template(**{**template().__dict__, "arrays": (wide,)})
     with pytest.raises(TargetError, match="T031"):
         ZarrTarget(str(tmp_path / "o.zarr"), "r").create(make_plan(changed, Layout()))
+
+
+def test_two_passes_give_the_same_values(tmp_path: Path) -> None:
+    grid = {"time": 60, "lat": 40, "lon": 50}
+    arrays = (
+        array("sst", grid, fill_value=-9, storage_chunks=(1, 40, 50)),
+        array("ice", grid, "<f4", storage_chunks=(1, 40, 50)),
+    )
+    days = np.arange(60)
+    positions = tuple((i,) for i in range(60))
+    source = Template(grid, ("time",), {"time": np.ones(60, int)}, {"time": days}, arrays, {}, positions)
+    resources = Resources(150_000, max_amplification=1.5)
+    plan = make_plan(source, Layout(chunks={"lat": 10, "lon": 10}), resources=resources)
+    # Objects this small are not worth a second pass; what two passes do is the same.
+    work = Workload(plan.arrays, {a.name: a for a in arrays}, plan.inputs)
+    passes = two_passes(work, plan.arrays, resources)
+    assert passes is not None
+    stages = Stage("gather", passes.gather), Stage("scatter", passes.scatter)
+    plan = replace(plan, stages=stages, intermediate=passes.arrays)
+    assert max(g.amplification for s in stages for g in s.groups) < 1.2
+    values = values_for(plan)
+    target, between = ZarrTarget(str(tmp_path / "o.zarr"), "r"), ChunkStore(str(tmp_path / "between"))
+    target.create(plan)
+    for task in plan.tasks(0):
+        for item, region in plan.regions(task):
+            between.write_block(item, region, values[item.name][region])
+    for task in plan.tasks(1):
+        for item, region in plan.regions(task):
+            target.write_block(item, region, between.read_block(plan.intermediate_array(item.name), region))
+    target.commit(plan)
+    stored = xr.open_zarr(tmp_path / "o.zarr", decode_cf=False, chunks=None)
+    for name, expected in values.items():
+        assert (stored[name].values == expected).all()
 
 
 def test_is_ours() -> None:

@@ -33,7 +33,7 @@ def assign_coords(ds: xr.Dataset, origins: dict[str, Any], *, context: Context, 
                     f"{name!r} is a dimension of length {ds.sizes[name]}, not of {made.dims}",
                     "rename the dimension, or take values along it (from_components)",
                 )
-            with_dim(made, name)
+            made = with_dim(made, name)
         ds = rebuild(ds, {**variables, name: made}, [*map(str, ds.coords), name])
     return ds
 

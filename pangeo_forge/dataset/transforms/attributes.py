@@ -47,7 +47,7 @@ def _changed(
             require(name, old, what, context, if_present)
         for hit in hits:
             del old[hit]
-    old |= _rendered(change.get("set") or {}, context)
+    old |= _rendered({} if change.get("set") is None else change["set"], context)
     return {k: v for k, v in old.items() if v is not None}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import partial
 from typing import Any
 
@@ -55,8 +56,11 @@ def decoded_times(name: str, variable: xr.Variable, context: Context, use_cftime
     loaded = xr.Variable(variable.dims, np.asarray(variable.values), variable.attrs, variable.encoding)
     coder = xr.coders.CFDatetimeCoder(use_cftime=use_cftime, time_unit="us")
     try:
-        out = xr.conventions.decode_cf_variable(name, loaded, decode_times=coder, decode_timedelta=False)
-        values = np.asarray(out.values)
+        with warnings.catch_warnings():
+            # That dates are cftime where datetime64 cannot hold them is what we ask for.
+            warnings.simplefilter("ignore", xr.SerializationWarning)
+            out = xr.conventions.decode_cf_variable(name, loaded, decode_times=coder, decode_timedelta=False)
+            values = np.asarray(out.values)
     except (ValueError, OverflowError, TypeError) as error:
         units, calendar = variable.attrs.get("units"), variable.attrs.get("calendar", "standard")
         raise context.error(

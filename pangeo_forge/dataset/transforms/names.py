@@ -66,7 +66,7 @@ def require(name: str, existing: Iterable[Any], what: str, context: Context, if_
 def matching(
     names: list[str], existing: Iterable[Any], what: str, context: Context, if_present: bool = False
 ) -> list[str]:
-    """Names in ``existing`` that the given names and globs mean, each once.
+    """Names in ``existing`` that the given names and globs mean, each once; ``!NAME`` takes out what came before.
 
     Raises
     ------
@@ -74,11 +74,15 @@ def matching(
     """
     known = [str(e) for e in existing]
     found: dict[str, None] = {}
-    for name in names:
+    for written in names:
+        name = written.removeprefix("!")
         hits = [k for k in known if k == name] or ([k for k in known if fnmatchcase(k, name)] if is_glob(name) else [])
         if not hits:
             require(name, known, what, context, if_present)
-        found.update(dict.fromkeys(hits))
+        if written.startswith("!"):
+            found = {n: None for n in found if n not in hits}
+        else:
+            found.update(dict.fromkeys(hits))
     return list(found)
 
 

@@ -228,6 +228,8 @@ def _composed(parts: dict[str, Any], calendar: str, context: Context) -> Any:
                 raise context.error("R211", f"a {part} is missing")
             micros += int(value) * length + round((float(value) - int(value)) * length)
     try:
+        if whole["year"] == 0 and calendar in ("standard", "julian"):
+            raise ValueError("it has no year 0")
         date = cftime.datetime(whole["year"], whole.get("month", 1), whole.get("day", 1), calendar=calendar)
         return date + dt.timedelta(microseconds=micros)
     except (ValueError, OverflowError) as error:

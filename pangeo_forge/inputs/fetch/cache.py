@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -136,10 +137,11 @@ class Cache:
 
     def remove(self, path: str) -> None:
         """Delete one file of the cache, if it is there."""
-        try:
-            os.unlink(path) if self.is_local else self._fs().rm_file(path)
-        except FileNotFoundError:
-            pass
+        with suppress(FileNotFoundError):
+            if self.is_local:
+                os.unlink(path)
+            else:
+                self._fs().rm_file(path)
 
     def download(self, digest: str, path: str) -> None:
         """Copy a blob of a remote cache to the local ``path``."""
@@ -163,7 +165,7 @@ class Cache:
                     yield path, os.stat(path).st_size
 
     def modified(self, path: str) -> float | None:
-        """When a file of the cache changed last (seconds since 1970); None when it is gone or the store does not tell."""
+        """When a file of the cache changed last, seconds since 1970; None when that is unknown."""
         try:
             return os.stat(path).st_mtime if self.is_local else float(self._fs().modified(path).timestamp())
         except (FileNotFoundError, NotImplementedError):

@@ -1,6 +1,7 @@
 """Secrets: named in recipes, bound by the bakery or the environment, shown nowhere.
 
-``PANGEO_FORGE_SECRET_<NAME>`` holds the value of secret NAME (upper case, every character that is not a letter or digit as ``_``);
+``PANGEO_FORGE_SECRET_<NAME>`` holds the value of secret NAME: upper case, and
+every character that is not a letter or digit as ``_``;
 ``PANGEO_FORGE_SECRET_<NAME>_HOSTS`` lists, with commas, the hosts that may be shown it.
 """
 
@@ -22,7 +23,7 @@ _PREFIX = "PANGEO_FORGE_SECRET_"
 
 
 class Secret:
-    """A value that never shows itself: ``repr``, ``str`` and formatting print a mask, and it cannot be pickled by accident.
+    """A value that never shows itself: ``repr``, ``str`` and formatting print a mask, and pickling it fails.
 
     Parameters
     ----------
@@ -139,7 +140,7 @@ class Secrets:
 
 
 def environment_name(name: str) -> str:
-    """The environment variable that holds secret ``name``: ``earthdata-token`` is ``PANGEO_FORGE_SECRET_EARTHDATA_TOKEN``."""
+    """The variable that holds secret ``name``: ``edl-token`` is ``PANGEO_FORGE_SECRET_EDL_TOKEN``."""
     return _PREFIX + re.sub(r"[^A-Z0-9]", "_", name.upper())
 
 

@@ -1,6 +1,6 @@
 """One HTTP request and its answer over libcurl, chosen by measurement (``benchmarks/fetch.py``).
 
-libcurl brings connection reuse, TLS, chunked coding, stall detection and the address of each connection before it is made.
+libcurl brings connection reuse, TLS, chunked coding, stall detection, and each address before it is connected to.
 Redirects are not left to it: every hop passes the guard and loses credentials that are not meant for it.
 """
 

@@ -7,9 +7,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
-from itertools import islice
 from typing import TypeVar
 
 from pangeo_forge.errors import InputError, PangeoForgeError
@@ -17,6 +15,7 @@ from pangeo_forge.inputs.fetch import inventory
 from pangeo_forge.inputs.fetch.address import cache_key, redact_url, scheme_of
 from pangeo_forge.inputs.fetch.cache import Cache, Entry
 from pangeo_forge.inputs.fetch.credentials import REDACTOR, Provider, Secrets
+from pangeo_forge.inputs.fetch.crew import Crew
 from pangeo_forge.inputs.fetch.failure import Transient
 from pangeo_forge.inputs.fetch.guard import Guard
 from pangeo_forge.inputs.fetch.lane import Lane
@@ -50,7 +49,7 @@ class Fetcher:
     guard: rules for an untrusted recipe; None: trusted.
     progress: where to count.
     check: called with the path of each new file before it is published, and of each file found in the cache.
-    workers: processes on *different* machines that share the host's limits evenly. Processes of one machine find each other.
+    workers: machines that share a host's limits evenly; the processes of one machine find each other.
     scratch: local folder for copies of blobs of a remote cache; a temporary one when None.
     """
 
@@ -88,8 +87,9 @@ class Fetcher:
     ) -> FetchedInput:
         """One input, whole, as a local file.
 
-        ``revalidate`` asks the server whether a cached copy is still what it has. ``verify`` reads a cached copy again and compares
-        its digest: use it when an opener stumbled over the file, it tells damage of the cache (fetched anew) from a bad source.
+        ``revalidate`` asks the server whether a cached copy is still what it has. ``verify`` reads a cached copy again
+        and compares its digest: use it when an opener stumbled over the file; it tells damage of the cache (which is
+        fetched anew) from a bad source.
         Raises InputError (I301 absent, I302 access, I304 gave up, I305 web page...).
         """
         lane = self._lane()
@@ -142,7 +142,7 @@ class Fetcher:
             lane.close()
 
     def probe_all(self, items: Iterable[Item]) -> tuple[FailedInput, ...]:
-        """All of ``items`` that are absent (``.absent``) or cannot be reached, in order; several are asked at a time."""
+        """All of ``items`` that are absent (``.absent``) or cannot be reached, in order; asks several at a time."""
         found = self._each((_item(i) for i in items), self._probe)
         return tuple(f for _, f in sorted((p for p in found if isinstance(p[1], FailedInput)), key=lambda p: p[0]))  # type: ignore[misc]
 
@@ -321,38 +321,20 @@ class Fetcher:
     def _each(
         self, items: Iterator[FetchItem], work: Callable[[FetchItem, Lane], T]
     ) -> Iterator[tuple[int, T | FailedInput]]:
-        """``work`` on all ``items`` in a few threads, each with a lane of its own; lazily, at most a few items ahead."""
-        idle = [self._lane() for _ in range(self._politeness.slots)]
+        """``work`` on all ``items``, several at a time; lazily. Errors for users become records."""
 
-        def one(place: int, item: FetchItem) -> tuple[int, T | FailedInput]:
-            lane = idle.pop()
+        def one(item: FetchItem, lane: Lane) -> T | FailedInput:
             name = item.label or self._shown(item.url)
             try:
                 found = work(item, lane)
             except PangeoForgeError as error:
                 lane.close()
                 self.progress.finished(name, failed=True)
-                return place, FailedInput.of(item, self._shown(item.url), error)
-            finally:
-                idle.append(lane)
+                return FailedInput.of(item, self._shown(item.url), error)
             self.progress.finished(name)
-            return place, found
+            return found
 
-        source = enumerate(items)
-        with ThreadPoolExecutor(len(idle), thread_name_prefix="fetch") as pool:
-            try:
-                running: set[Future[tuple[int, T | FailedInput]]] = set()
-                while True:
-                    running |= {pool.submit(one, *pair) for pair in islice(source, 4 * len(idle) - len(running))}
-                    if not running:
-                        break
-                    done, running = wait(running, return_when=FIRST_COMPLETED)
-                    for future in done:
-                        yield future.result()
-            finally:
-                pool.shutdown(cancel_futures=True)
-                for lane in idle:
-                    lane.close()
+        yield from Crew(items, one, [self._lane() for _ in range(self._politeness.slots)])
 
 
 def _item(item: Item) -> FetchItem:

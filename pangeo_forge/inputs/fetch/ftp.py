@@ -129,7 +129,7 @@ class FtpTransfer:
 
 
 class _Ftp(ftplib.FTP):
-    """ftplib ignores the address in PASV's answer by default (a server could send us to a third host): we rely on it."""
+    """Ignores the address in PASV's answer (a server could send us to a third host); the default, but relied on."""
 
     trust_server_pasv_ipv4_address = False
 

@@ -1,7 +1,7 @@
-"""What recipes from strangers may reach: allow-listed schemes and hosts, public addresses only, bounded size and count.
+"""What recipes from strangers may reach: listed schemes and hosts, public addresses, bounded size and count.
 
-Addresses are checked as they are connected to (after DNS, at every redirect), so a name that resolves to a public address
-when it is checked and to a private one when it is used gains nothing.
+Addresses are checked as they are connected to (after DNS, at every redirect), so a name that resolves to a public
+address when it is checked and to a private one when it is used gains nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Guard:
 
     schemes: tuple[str, ...] = ("https", "http", "ftp", "s3", "gs")
     hosts: tuple[str, ...] = ()
-    """Allowed hosts (``example.org``, ``*.example.org``); empty: any public one. For s3 and gs the bucket counts as the host."""
+    """Allowed hosts (``example.org``, ``*.example.org``); empty: any public one. For s3 and gs: buckets."""
     ports: tuple[int, ...] = (80, 443, 21, 8080, 8443)
     allow_private: bool = False
     """True lets loopback and private addresses through; for tests of the rest."""

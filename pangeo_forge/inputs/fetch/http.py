@@ -1,4 +1,4 @@
-"""Transfers over http and https: resumable, in parallel ranges where the server allows, with redirects followed hop by hop."""
+"""Transfers over http and https: resumable, in parallel ranges, redirects followed hop by hop."""
 
 from __future__ import annotations
 
@@ -160,11 +160,10 @@ class HttpTransfer:
     def _next(here: str, location: str, where: str) -> str:
         try:
             there = encoded_url(urljoin(here, location))
-            scheme, host = urlsplit(there).scheme, urlsplit(there).hostname
+            usable = urlsplit(there).scheme in ("http", "https") and bool(urlsplit(there).hostname)
         except ValueError:
-            scheme = host = None
-            there = ""
-        if scheme not in ("http", "https") or not host:
+            there, usable = "", False
+        if not usable:
             raise InputError(
                 f"redirects to {redact_url(there)!r}", code="I307", where=where, hint="only http and https are followed"
             )

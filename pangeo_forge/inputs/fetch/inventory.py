@@ -1,4 +1,4 @@
-"""``pangeo-forge cache list | verify | prune``: what a cache holds, whether it still is what it says, and what may go."""
+"""``pangeo-forge cache list | verify | prune``: what a cache holds, whether it is whole, what may go."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def check_entry(cache: Cache, entry: Entry) -> str | None:
 
 
 def verify_entries(cache: Cache, *, remove: bool = False) -> Iterator[Finding]:
-    """Read every blob and compare its digest. ``remove`` deletes what is wrong, so that the next run fetches it anew."""
+    """Read every blob and compare its digest. ``remove`` deletes what is wrong; the next run fetches it."""
     for entry in list_entries(cache):
         problem = check_entry(cache, entry)
         if problem is not None and remove:
@@ -74,10 +74,10 @@ def verify_entries(cache: Cache, *, remove: bool = False) -> Iterator[Finding]:
 def prune_entries(
     cache: Cache, *, older_than: timedelta | None = None, max_bytes: int | None = None, dry_run: bool = False
 ) -> Pruned:
-    """Remove entries fetched longer ago than ``older_than``, then the oldest until ``max_bytes`` are left, then what no entry names.
+    """Remove entries older than ``older_than``, then the oldest until ``max_bytes`` are left, then what no entry names.
 
-    Files on their way are removed when they have not changed for a day. A blob younger than an hour without an entry stays: its
-    entry may be about to be written.
+    Files on their way are removed when they have not changed for a day. A blob younger than an hour without an entry
+    stays: its entry may be about to be written.
     """
     kept = sorted(list_entries(cache), key=lambda e: e.fetched_at)
     removed: list[Entry] = []

@@ -12,8 +12,8 @@ from pangeo_forge.inputs.fetch.politeness import HostGate, Politeness, Slot
 class Lane:
     """Holds at most one slot and one connection, and never waits for a slot while it holds another (no deadlocks).
 
-    A thread that fetches many files keeps its lane, so that the connection is used again; it gives way once a second when others
-    wait.
+    A thread that fetches many files keeps its lane, so that the connection is used again; it gives way once a second
+    when others wait.
     """
 
     def __init__(

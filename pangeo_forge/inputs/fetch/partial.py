@@ -8,19 +8,19 @@ import json
 import os
 from typing import Any
 
-from typing_extensions import Buffer
-
 from pangeo_forge.inputs.fetch.failure import from_os_error
 from pangeo_forge.inputs.fetch.model import Remote
 
 KEEP_OVER = 8 * 2**20
-"""Bytes from which an unfinished file is kept for a later process; below, starting again is cheaper than the bookkeeping."""
+"""Bytes from which an unfinished file is kept for a later process; below, starting again is cheaper."""
 _BLOCK = 2**20
 
 
 class PartialFile:
-    """The temporary file of one input. While it is open, its ``flock`` keeps other workers from fetching the same input;
-    the kernel drops the lock when the process dies, however it dies.
+    """The temporary file of one input.
+
+    While it is open, its ``flock`` keeps other workers from fetching the same input; the kernel drops the lock when the
+    process dies, however it dies.
     """
 
     def __init__(self, path: str) -> None:
@@ -89,7 +89,7 @@ class PartialFile:
         if not self._state_written and remote.validator and remote.ranges and (remote.size or 0) >= KEEP_OVER:
             self._write_state(None)
 
-    def write(self, data: Buffer) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Append ``data``."""
         try:
             view = memoryview(data)
@@ -101,7 +101,7 @@ class PartialFile:
         except OSError as error:
             raise from_os_error(error, self.path) from error
 
-    def write_at(self, offset: int, data: Buffer) -> None:
+    def write_at(self, offset: int, data: bytes | memoryview) -> None:
         """Write one piece of a parallel download; :meth:`join` accounts for it. Thread-safe."""
         try:
             view = memoryview(data)

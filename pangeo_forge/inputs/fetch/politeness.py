@@ -1,8 +1,8 @@
 """How hard a host may be worked: connections, rate and pauses, held across all processes of a machine.
 
-A slot is a file under ``flock``: whoever holds the lock may have one connection to the host. The kernel drops the lock when a
-process ends, also by ``kill -9``, so no slot is ever lost. Rate and pauses are one small file a host, changed under its lock
-(the generic cell rate algorithm, ITU-T I.371: one number, the time when the next request is due).
+A slot is a file under ``flock``: whoever holds the lock may have one connection to the host. The kernel drops the lock
+when a process ends, also by ``kill -9``, so no slot is ever lost. Rate and pauses are one small file a host, changed
+under its lock (the generic cell rate algorithm, ITU-T I.371: one number, the time when the next request is due).
 
 Engines that spread over machines share no files; they divide the limits by their number of workers (``workers``).
 """
@@ -35,7 +35,7 @@ class Politeness:
     max_concurrency: connections at a time to one host.
     rate: requests a second to one host; None: no limit.
     folder: what the processes of a machine share; by default one a user in the temporary folder.
-    workers: machines that share the limits without sharing the folder; each takes an even part (at least one connection).
+    workers: machines that share the limits but not the folder; each takes an even part (at least one connection).
     """
 
     max_concurrency: int = 8

@@ -30,7 +30,8 @@ class Snapshot:
         eta = "" if self.eta is None else f", {self.eta:.0f} s to go"
         trying = f", retrying {len(self.retrying)}: {next(iter(self.retrying.items()))}" if self.retrying else ""
         failed = f", {self.files_failed} failed" if self.files_failed else ""
-        return f"{self.files_done}/{total} files, {self.bytes_done / 1e6:.1f} MB, {self.rate / 1e6:.1f} MB/s{eta}{failed}{trying}"
+        amount = f"{self.bytes_done / 1e6:.1f} MB, {self.rate / 1e6:.1f} MB/s"
+        return f"{self.files_done}/{total} files, {amount}{eta}{failed}{trying}"
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Inputs that could not be had: kept aside with key, URL and cause, so that one flaky file does not end a run of 10,000."""
+"""Inputs that could not be had: kept aside with key, URL and cause, so that one does not end a run of 10,000."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class FetchOutcome:
     failed: tuple[FailedInput, ...]
 
     def settle(self, policy: str = "fail") -> FetchOutcome:
-        """Apply ``on_missing``: ``fail`` raises I316 for any failure, ``skip`` and ``fill`` let absent inputs pass, and only those.
+        """Apply ``on_missing``. ``fail``: raises I316 for any; ``skip`` and ``fill`` let absent inputs pass only.
 
         A server that broke down is no missing input: turning it into a gap would be a silently wrong dataset.
         """

@@ -103,7 +103,7 @@ class PieceDownload:
 
 
 def fetch_pieces(download: PieceDownload, lane: Lane, spare: list[Lane]) -> None:
-    """Fetch the rest of a file over ``lane`` and the ``spare`` lanes; all are closed before this waits for its threads."""
+    """Fetch the rest of a file over ``lane`` and the ``spare`` lanes; all are closed before threads are awaited."""
     download.part.trust(download.part.size)
     threads = [threading.Thread(target=download.work, args=(each,), daemon=True) for each in spare]
     for thread in threads:

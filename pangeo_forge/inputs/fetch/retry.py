@@ -12,7 +12,7 @@ from pangeo_forge.inputs.fetch.options import FetchOptions
 
 T = TypeVar("T")
 GAIN = 8 * 2**20
-"""Bytes that an attempt must add to a resumable file for not counting as a failure: a large file over a bad line gets there."""
+"""Bytes that an attempt must add to a resumable file so as not to count: large files over bad lines arrive."""
 
 
 def with_retries(
@@ -20,7 +20,7 @@ def with_retries(
 ) -> T:
     """What ``attempt`` returns, tried until it does or ``options.retries`` failures stand in a row.
 
-    Pauses double from ``options.first_pause`` with jitter, and are never shorter than a Retry-After (up to ``max_pause``).
+    Pauses double from ``options.first_pause`` with jitter; never shorter than a Retry-After (up to ``max_pause``).
     ``before_sleep`` gets the failure and the pause. Raises InputError I304 at the end.
     """
     counted = 0

@@ -33,7 +33,8 @@ class Signer:
 
     def secret(self) -> Secret:
         """The secret of the recipe. Raises I309 (unknown) or I310 (untrusted recipe, secret bound to no host)."""
-        assert self.auth is not None and self.auth.secret is not None
+        assert self.auth is not None
+        assert self.auth.secret is not None
         with self._lock:
             if self._secret is None:
                 self._secret = self._secrets.resolve(self.auth.secret)

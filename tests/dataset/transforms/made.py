@@ -65,7 +65,7 @@ def sst(days: int = 2) -> xr.Dataset:
             "sst": (("time", "zlev", "lat", "lon"), values, packing | {"units": "Celsius", "coordinates": "area"}),
             "crs": ((), np.int32(0), {}),
             "area": (("lat", "lon"), np.ones((4, 6), "f4"), {}),
-            "time": (("time",), np.arange(days, dtype="f4") + 15340.5, {"units": "days since 1978-01-01 12:00:00"}),
+            "time": (("time",), np.arange(days, dtype="f4") + 15339.5, {"units": "days since 1978-01-01 12:00:00"}),
             "zlev": (("zlev",), np.zeros(1, "f4"), {}),
             "lat": (("lat",), np.array([35, 25, 15, 5], "f4"), {"units": "degrees_north"}),
             "lon": (("lon",), np.arange(0, 360, 60, dtype="f4"), {}),
@@ -94,7 +94,8 @@ def values(ds: xr.Dataset, name: str) -> np.ndarray:
 def oracle(ds: xr.Dataset) -> xr.Dataset:
     """The same dataset in memory, decoded by xarray."""
     loaded = {n: xr.Variable(v.dims, np.asarray(v.values), v.attrs) for n, v in ds.variables.items()}
-    return xr.decode_cf(xr.Dataset(loaded, attrs=ds.attrs), decode_timedelta=False)
+    plain = xr.Dataset(loaded, attrs=ds.attrs).set_coords(list(ds.coords))
+    return xr.decode_cf(plain, decode_timedelta=False)
 
 
 def apply(ds: xr.Dataset, *transforms: Any, **context: Any) -> xr.Dataset:

@@ -25,7 +25,9 @@ URL = "https://host/a%20b/det_2020_03_01.modis.v7.nc?token=1"
 
 
 def made(origin: Any, **more: Any) -> np.ndarray:
-    return values(apply(dataset({}, more.pop("attrs", None)), ("assign_coords", {"t": origin}), key=KEY, url=URL, **more), "t")
+    return values(
+        apply(dataset({}, more.pop("attrs", None)), ("assign_coords", {"t": origin}), key=KEY, url=URL, **more), "t"
+    )
 
 
 def refused(code: str, origin: Any, **more: Any) -> RecipeError:
@@ -53,7 +55,10 @@ def refused(code: str, origin: Any, **more: Any) -> RecipeError:
         ({"filename": r"(\d{4}_\d\d_\d\d)", "format": "%Y_%m_%d"}, np.datetime64("2020-03-01")),
         ({"filename": r"v(\d+)\.nc"}, 7),
         ({"filename": r"^(det)"}, "det"),
-        ({"filename": r"(\d{4}_\d\d)", "format": "%Y_%m", "calendar": "360_day"}, cftime.datetime(2020, 3, 1, calendar="360_day")),
+        (
+            {"filename": r"(\d{4}_\d\d)", "format": "%Y_%m", "calendar": "360_day"},
+            cftime.datetime(2020, 3, 1, calendar="360_day"),
+        ),
         ({"value": 10}, 10),
         ({"value": "{variable}_x"}, "ppt_x"),
         ({"value": dt.date(2020, 1, 2)}, np.datetime64("2020-01-02")),
@@ -171,8 +176,11 @@ def test_year_zero_and_before_in_the_proleptic_calendar() -> None:
     ds = dataset({"y": (("time",), np.array([-500, 0, 1677, 12000], "i4"), {})})
     origin = {"from_components": {"year": "y"}, "calendar": "proleptic_gregorian"}
     got = values(apply(ds, ("assign_coords", {"time": origin})), "time")
-    assert got.astype("M8[D]").astype(str).tolist() == ["-0500-01-01", "0000-01-01", "1677-01-01", "12000-01-01"]
-    julian = values(apply(dataset({"y": (("time",), [1500], {})}), ("assign_coords", {"time": {"from_components": {"year": "y"}}})), "time")
+    assert got.astype("M8[D]").astype(str).tolist() == ["-500-01-01", "0000-01-01", "1677-01-01", "12000-01-01"]
+    julian = values(
+        apply(dataset({"y": (("time",), [1500], {})}), ("assign_coords", {"time": {"from_components": {"year": "y"}}})),
+        "time",
+    )
     assert julian[0] == cftime.datetime(1500, 1, 1, calendar="standard")
 
 

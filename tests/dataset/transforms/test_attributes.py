@@ -20,7 +20,13 @@ def test_set_delete_replace() -> None:
 
 def test_of_variables() -> None:
     ds = sst()
-    change = {"variables": {"time": {"set": {"calendar": "360_day"}}, "l*": {"replace": {"axis": "?"}}, "sst": {"delete": ["_FillValue"]}}}
+    change = {
+        "variables": {
+            "time": {"set": {"calendar": "360_day"}},
+            "l*": {"replace": {"axis": "?"}},
+            "sst": {"delete": ["_FillValue"]},
+        }
+    }
     out = apply(ds, ("attrs", change))
     assert out.variables["time"].attrs["calendar"] == "360_day"
     assert out.variables["lat"].attrs == out.variables["lon"].attrs == {"axis": "?"}

@@ -35,7 +35,9 @@ def test_a_range_on_a_falling_axis_is_a_view() -> None:
     st.integers(-60, 60),
     st.sampled_from([None, (0.5, 10.0), (2.0, -3.0)]),
 )
-def test_ranges_as_numpy(labels: list[int], falling: bool, one: int, two: int, packing: tuple[float, float] | None) -> None:
+def test_ranges_as_numpy(
+    labels: list[int], falling: bool, one: int, two: int, packing: tuple[float, float] | None
+) -> None:
     stored = np.array(sorted(labels, reverse=falling), "i2")
     attrs = {} if packing is None else {"scale_factor": packing[0], "add_offset": packing[1]}
     means = stored * (packing[0] if packing else 1) + (packing[1] if packing else 0)
@@ -60,7 +62,9 @@ def test_dates_select_on_numbers_with_units() -> None:
         ds = dataset({"time": (("time",), days, attrs), "v": (("time",), days, {})})
         dates = cftime.num2date(days, attrs["units"], calendar)
         out = apply(ds, ("select", {"time": {"min": "2000-02", "max": "2000-03"}}))
-        assert values(out, "v").tolist() == [i for i, d in enumerate(dates) if (d.year, d.month) in ((2000, 2), (2000, 3))]
+        assert values(out, "v").tolist() == [
+            i for i, d in enumerate(dates) if (d.year, d.month) in ((2000, 2), (2000, 3))
+        ]
         assert out.variables["time"].dtype.kind == "i"
         out = apply(ds, ("select", {"time": {"max": "2000-01-02"}}))
         assert values(out, "v").tolist() == [0, 1]

@@ -49,7 +49,11 @@ def test_structure_reads_nothing_and_stays_a_view() -> None:
 def test_rename_follows_references_and_templates() -> None:
     ds = dataset(
         {
-            "tas": (("day",), [1.0], {"cell_methods": "day: mean (of day values)", "grid_mapping": "crs", "coordinates": "lat2 lat"}),
+            "tas": (
+                ("day",),
+                [1.0],
+                {"cell_methods": "day: mean (of day values)", "grid_mapping": "crs", "coordinates": "lat2 lat"},
+            ),
             "day": (("day",), [0.0], {"bounds": "day_bnds"}),
             "day_bnds": (("day", "nv"), [[0.0, 1.0]], {}),
             "lat": ((), 1.0, {}),

@@ -1,0 +1,53 @@
+"""``pangeo-forge verify``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import click
+
+from pangeo_forge.cli.options import json_option
+
+
+@click.command()
+@click.argument("store", metavar="STORE")
+@click.option("--recipe", metavar="RECIPE", default=None, help="Also run this recipe's checks on the store.")
+@click.option("--full", is_flag=True, help="Decode every chunk, not only the first and last of each array.")
+@json_option
+def verify(store: str, recipe: str | None, full: bool, as_json: bool) -> None:
+    """Check a store that was written.
+
+    It opens with plain xarray, its consolidated metadata is true, its chunks are there and decode.
+
+    \b
+    Example:
+      pangeo-forge verify ./oisst.zarr
+      pangeo-forge verify gs://bucket/arco/noaa-oisst/20260101T000000-1a2b3c4d.zarr --full --recipe noaa-oisst
+    """
+    from pangeo_forge.cli.progress_bars import front_end
+
+    checks = _checks_of(recipe) if recipe else []
+    with front_end(quiet=as_json) as shown:
+        from pangeo_forge.verify.checks import run_checks
+        from pangeo_forge.verify.integrity import check_integrity
+        from pangeo_forge.verify.store import open_store
+
+        results = check_integrity(store, full=full, tell=shown)
+        with open_store(store) as opened:
+            results += run_checks(opened, checks)
+    good = all(r.passed for r in results)
+    if as_json:
+        click.echo(json.dumps({"ok": good, "store": store, "checks": [r.to_json() for r in results]}, default=str))
+    else:
+        for result in results:
+            mark = click.style("ok    ", fg="green") if result.passed else click.style("FAILED", fg="red", bold=True)
+            click.echo(f"{mark} {result.name}" + (f": {result.detail}" if result.detail else ""))
+    sys.exit(0 if good else 1)
+
+
+def _checks_of(recipe: str) -> list[dict[str, Any]]:
+    from pangeo_forge.recipe.load import load_recipe
+
+    return [c.model_dump(exclude_none=True) for c in load_recipe(recipe).checks]

@@ -1,0 +1,126 @@
+"""Is a store sound in itself: metadata consistent, chunks where data should be, every one of them decodable?"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from pangeo_forge import progress
+from pangeo_forge.errors import VerifyError
+from pangeo_forge.targets.objects import ObjectStore, open_objects
+from pangeo_forge.verify.result import CheckResult
+
+SHOWN = 5
+
+
+def check_integrity(
+    url: str, options: Mapping[str, Any] | None = None, *, full: bool = False, tell: progress.Progress | None = None
+) -> list[CheckResult]:
+    """Check a Zarr store (v2 or v3).
+
+    Parameters
+    ----------
+    full: decode every chunk, instead of the first and last of each array.
+
+    Raises
+    ------
+    VerifyError: V003 when there is no Zarr group at ``url``.
+    """
+    import zarr
+
+    objects = open_objects(url, options)
+    results = [_consolidated(objects, url)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        group = zarr.open_group(url, mode="r", storage_options=dict(options) if options and "://" in url else None)
+        arrays: list[tuple[str, Any]] = [(n, a) for n, a in group.members(max_depth=None) if hasattr(a, "chunks")]
+    total = sum(math.prod(_grid(a)) if full else min(2, math.prod(_grid(a))) for _, a in arrays)
+    tell = tell or progress.Silent()
+    tell.start("verify", total)
+    for name, array in arrays:
+        results.append(_chunks_present(objects, name, array))
+        results.append(_decodable(name, array, full, tell))
+    tell.finish("verify")
+    return results
+
+
+def _consolidated(objects: ObjectStore, url: str) -> CheckResult:
+    """Consolidated metadata says what each array's own metadata says."""
+    root = objects.get("zarr.json")
+    if root is not None:
+        document = json.loads(root)
+        known = (document.get("consolidated_metadata") or {}).get("metadata")
+        own = {name: _document(objects, f"{name}/zarr.json") for name in known or {}}
+    else:
+        text = objects.get(".zmetadata")
+        if text is None and objects.get(".zgroup") is None:
+            raise VerifyError(
+                "there is no Zarr group here", code="V003", where=url, hint="give the path of the store itself, ending in .zarr"
+            )
+        known = None if text is None else json.loads(text)["metadata"]
+        own = {key: _document(objects, key) for key in known or {}}
+    if known is None:
+        return CheckResult("consolidated metadata", False, "there is none: each open reads every array's metadata by itself")
+    stale = [k for k in known if _without_empty(own[k]) != _without_empty(known[k])]
+    return CheckResult("consolidated metadata", not stale, f"differs from the arrays' own: {', '.join(stale[:SHOWN])}" if stale else "")
+
+
+def _document(objects: ObjectStore, key: str) -> Any:
+    data = objects.get(key)
+    return None if data is None else json.loads(data)
+
+
+def _without_empty(document: Any) -> Any:
+    # zarr-python writes keys with null that others leave out.
+    if not isinstance(document, dict):
+        return document
+    return {k: v for k, v in document.items() if v is not None and k != "consolidated_metadata"}
+
+
+def _grid(array: Any) -> tuple[int, ...]:
+    step = getattr(array, "shards", None) or array.chunks
+    return tuple(-(-n // c) for n, c in zip(array.shape, step, strict=True))
+
+
+def _chunks_present(objects: ObjectStore, name: str, array: Any) -> CheckResult:
+    expected = math.prod(_grid(array))
+    metadata = (".zarray", ".zattrs", "zarr.json", ".zgroup")
+    found = sum(1 for key in objects.list(name) if key.rsplit("/", 1)[-1] not in metadata)
+    detail = f"{found:,} of {expected:,} objects" + ("; the others are all fill value" if found < expected else "")
+    return CheckResult(f"objects of {name}", found <= expected and (found > 0 or expected == 0 or _may_be_empty(array)), detail)
+
+
+def _may_be_empty(array: Any) -> bool:
+    return array.fill_value is not None
+
+
+def _decodable(name: str, array: Any, full: bool, tell: progress.Progress) -> CheckResult:
+    broken: list[str] = []
+    count = 0
+    for region in _regions(array, full):
+        count += 1
+        try:
+            nbytes = int(np.asarray(array[region]).nbytes)
+        except Exception as error:  # noqa: BLE001 - whatever a codec says of damaged bytes is what we look for
+            broken.append(f"{[(s.start, s.stop) for s in region]}: {type(error).__name__}: {error}")
+            nbytes = 0
+        tell.advance("verify", 1, nbytes)
+    detail = "; ".join(broken[:SHOWN]) if broken else f"{count:,} read"
+    return CheckResult(f"chunks of {name} decode", not broken, detail)
+
+
+def _regions(array: Any, full: bool) -> Iterator[tuple[slice, ...]]:
+    step = getattr(array, "shards", None) or array.chunks
+    grid = _grid(array)
+    if not math.prod(grid):
+        return
+    corners = itertools.product(*(range(n) for n in grid))
+    chosen = corners if full else iter({tuple(0 for _ in grid), tuple(n - 1 for n in grid)})
+    for at in chosen:
+        yield tuple(slice(i * c, min((i + 1) * c, n)) for i, c, n in zip(at, step, array.shape, strict=True))

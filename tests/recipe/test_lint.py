@@ -1,0 +1,47 @@
+"""The lint as a whole: reports, warnings, cost."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from pangeo_forge.recipe.lint import lint
+
+VALID = Path(__file__).parent / "valid"
+
+
+def test_warnings_are_apart_from_errors(tmp_path: Path) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text("format_version: 1\nid: a\ntitle: A\ninputs: {url: a.nc}\n")
+    report = lint(path)
+    assert report.ok
+    assert [w.code for w in report.warnings] == ["R024"] * 3
+    assert str(report).count("warning: ") == 3
+    assert report.to_json()["ids"] == ["a"]
+
+
+def test_not_found_is_a_report() -> None:
+    report = lint("nowhere")
+    assert [e.code for e in report.errors] == ["R080"]
+    assert report.to_json()["ok"] is False
+
+
+def test_meaning_is_checked_though_another_section_is_wrong(tmp_path: Path) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text("format_version: 1\nid: a\ntitle: A\nlicense: CC9\ninputs: {url: '{x}.nc'}\ntarget: {chunk: 1}\n")
+    assert [e.code for e in lint(path).errors] == ["R022", "R031", "R010"]
+
+
+def test_lint_is_cheap() -> None:
+    code = (
+        "import sys; from pangeo_forge.recipe.lint import lint; r = lint(sys.argv[1]); assert r.ok;"
+        "heavy = {'numpy', 'xarray', 'zarr', 'apache_beam', 'fsspec', 'httpx'} & set(sys.modules); assert not heavy, heavy"
+    )
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-c", code, str(VALID / "noaa-oisst.yaml")], check=True)
+        times.append(time.perf_counter() - start)
+    assert min(times) < 1.0  # 0.4 s on the slowest machine tried; a loaded one gets room
