@@ -13,7 +13,7 @@ from pangeo_forge.cli.options import json_option, pairs, recipe_argument, recipe
 @click.command()
 @recipe_argument
 @click.option("--target", metavar="URL", default=None, help="The store itself when it ends in .zarr; else the root under which <id>/ keeps versions. [default: arco]")
-@click.option("--prune", metavar="N", type=click.IntRange(min=1), default=None, help="Only the first and last N values of each concat key.")
+@click.option("--prune", metavar="N", type=click.IntRange(min=1), default=None, help="Only N values of each concat key, first and last ones.")
 @click.option("--overwrite", is_flag=True, help="Replace a store that an earlier run made at --target.")
 @click.option("--no-verify", is_flag=True, help="Do not compare the store with the inputs.")
 @run_options

@@ -63,7 +63,9 @@ class Archive:
         """This process's fetcher."""
         with _lock:
             if self.token not in _fetchers:
-                _fetchers[self.token] = Fetcher(FetchOptions.from_recipe(self.recipe.fetch), self.cache, guard=self.guard)
+                _fetchers[self.token] = Fetcher(
+                    FetchOptions.from_recipe(self.recipe.fetch), self.cache, guard=self.guard
+                )
             return _fetchers[self.token]
 
     def close(self) -> None:
@@ -131,7 +133,9 @@ class Archive:
         return self.options.format == "opendap" or self._is_zarr(item)
 
     def _is_zarr(self, item: PatternItem) -> bool:
-        return self.options.format == "zarr" or (self.options.format == "auto" and item.url.rstrip("/").endswith(".zarr"))
+        return self.options.format == "zarr" or (
+            self.options.format == "auto" and item.url.rstrip("/").endswith(".zarr")
+        )
 
     # -- open --------------------------------------------------------------------------------------------------------
 

@@ -24,10 +24,10 @@ def plain(value: Any) -> Any:
         return _text(value)
     if isinstance(value, bytes):
         return _decoded(value)
-    if value is None or isinstance(value, (bool, int, float)):
-        return value
     if isinstance(value, np.generic):
         return plain(value.item())
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
     if isinstance(value, np.ndarray):
         return plain(value.reshape(-1)[0]) if value.size == 1 else [plain(v) for v in value.reshape(-1).tolist()]
     if isinstance(value, (list, tuple)):
@@ -45,7 +45,7 @@ def _decoded(value: bytes) -> str:
 
 
 def _text(text: str) -> str:
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+    return str(text) if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def canonical(value: Any) -> str:

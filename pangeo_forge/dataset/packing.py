@@ -86,7 +86,7 @@ def _in_range(dtype: np.dtype[Any], value: int, either_sign: bool) -> bool:
     if not either_sign:
         info = np.iinfo(dtype)
         return int(info.min) <= value <= int(info.max)
-    return -(2 ** (bits - 1)) <= value < 2**bits
+    return bool(-(2 ** (bits - 1)) <= value < 2**bits)
 
 
 def _cast(value: Any, dtype: np.dtype[Any]) -> Any:

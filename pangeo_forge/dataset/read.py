@@ -53,7 +53,7 @@ def read_region(
         )
     try:
         return _encoded(stored, array, stored.read(region))
-    except CombineError as error:
+    except (CombineError, InputError) as error:
         error.where = error.where or label
         raise
 

@@ -184,7 +184,7 @@ class CmrSearch(Section):
                 try:
                     check_date(date)
                 except PydanticCustomError as error:
-                    raise at(error, "temporal", i) from None  # type: ignore[arg-type]
+                    raise at(error, "temporal", i) from None
         return data
 
 
@@ -232,7 +232,12 @@ def _sort(data: Any) -> Any:
 
 _SORT_SCHEMA = {"anyOf": [
     {"enum": ["name", "none"]},
-    {"type": "object", "properties": {"match": {"type": "string"}}, "required": ["match"], "additionalProperties": False},
+    {
+        "type": "object",
+        "properties": {"match": {"type": "string"}},
+        "required": ["match"],
+        "additionalProperties": False,
+    },
 ]}  # fmt: skip
 
 

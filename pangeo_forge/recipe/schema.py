@@ -29,6 +29,10 @@ def recipe_schema() -> dict[str, Any]:
         "description": "What must hold of what was written.",
         "anyOf": [{"$ref": f"#/$defs/{m.__name__}"} for m in KINDS.values()],
     }
+    # pydantic leaves out descriptions that equal the model's own; editors show only what stands beside the reference.
+    for name, entry in schema["properties"].items():
+        if Recipe.model_fields[name].description:
+            entry["description"] = Recipe.model_fields[name].description
     # pydantic cannot be given a reference that it did not make: the entry is a placeholder until here.
     schema["properties"]["checks"]["items"] = {"$ref": "#/$defs/Check"}
     return {"$schema": DIALECT, **schema, "title": "Pangeo Forge recipe"}

@@ -17,6 +17,8 @@ from pangeo_forge.runs.session import Session, opened_session, pruned
 from pangeo_forge.runs.settings import RunSettings
 
 SHOWN_URLS = 3
+PROBED = 2
+"""Values of each concat key whose inputs are opened: the first and the last."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ def absent_inputs(session: Session) -> list[str]:
 def _probed(
     recipe: Recipe, settings: RunSettings, session: Session, front_end: progress.Progress | None
 ) -> tuple[dict[str, Any], bool]:
-    with opened_session(recipe, pruned(settings, 1), front_end) as small:
+    with opened_session(recipe, pruned(settings, PROBED), front_end) as small:
         template = small.prepare().combination.template()
         whole = extrapolated(template, small.pattern, session.pattern)
         return small.plan(whole).summary(), len(small.pattern) < len(session.pattern)

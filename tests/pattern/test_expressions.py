@@ -50,9 +50,9 @@ def test_usual_expressions_are_allowed(expression: str) -> None:
 
 
 def test_work_is_bounded() -> None:
-    started = time.monotonic()
+    started = time.process_time()
     assert not NameExpression(r".*.*x$").fits("a" * 1024)
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_groups() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -52,6 +53,8 @@ class Exchange:
         self._wants_body: bool | None = None
         self._error: BaseException | None = None
         self._header_bytes = 0
+        self._heard = 0.0
+        self._patience = 0.0
 
     def perform(
         self, curl: Any, url: str, headers: Mapping[str, str], timeout: float, *, head: bool = False
@@ -69,6 +72,10 @@ class Exchange:
             curl.setopt(pycurl.HTTPGET, 1)
         if self._guard is not None:
             curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
+        # libcurl's own speed limit averages over five seconds: it ends drips, this ends silence.
+        self._heard, self._patience = time.monotonic(), timeout
+        curl.setopt(pycurl.NOPROGRESS, 0)
+        curl.setopt(pycurl.XFERINFOFUNCTION, self._tick)
         try:
             curl.perform()
         except pycurl.error as error:
@@ -107,6 +114,7 @@ class Exchange:
         return True
 
     def _header(self, line: bytes) -> int | None:
+        self._heard = time.monotonic()
         self._header_bytes += len(line)
         if self._header_bytes > _HEADER_LIMIT:
             self._error = Transient("the server's headers never end")
@@ -123,10 +131,17 @@ class Exchange:
             self.response.headers[name] = value.strip()
         return None
 
+    def _tick(self, *_: int) -> int:
+        if time.monotonic() - self._heard < self._patience:
+            return 0
+        self._error = self._error or Transient(f"the server was silent for {self._patience:g} s")
+        return 1
+
     def _begin(self) -> None:
         self._wants_body = self._on_head(self.response)
 
     def _body(self, data: bytes) -> int | None:
+        self._heard = time.monotonic()
         if self._wants_body is None and not self._try(self._begin):
             return -1
         if not self._wants_body:

@@ -24,7 +24,7 @@ def with_retries(
     ``before_sleep`` gets the failure and the pause. Raises InputError I304 at the end.
     """
     counted = 0
-    backoff = wait_exponential_jitter(initial=options.first_pause, max=options.max_pause, jitter=options.first_pause)
+    backoff = wait_exponential_jitter(multiplier=options.first_pause, max=options.max_pause, jitter=options.first_pause)
 
     def stop(state: RetryCallState) -> bool:
         nonlocal counted

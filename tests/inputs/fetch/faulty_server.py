@@ -1,4 +1,4 @@
-"""An HTTP server on loopback that misbehaves as told: raw sockets, so that every fault of a real network can be made."""
+"""An HTTP server on loopback that misbehaves as told: raw sockets, so that any fault can be made."""
 
 from __future__ import annotations
 

@@ -1,0 +1,111 @@
+"""Fetching from a loopback nginx, against ``curl --parallel`` with the same number of connections.
+
+Run ``python benchmarks/fetch.py [--small 10000] [--large 200] [--huge-mb 5000] [--processes 2]``; needs nginx and curl.
+curl writes plain files; ours hashes, syncs and publishes each file and its entry.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import resource
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+PORT = 8937
+CONF = """
+worker_processes 1; pid {root}/pid; error_log {root}/log;
+events {{ worker_connections 512; }}
+http {{ access_log off; sendfile on; keepalive_requests 1000000;
+ client_body_temp_path {root}/t1; proxy_temp_path {root}/t2; fastcgi_temp_path {root}/t3;
+ uwsgi_temp_path {root}/t4; scgi_temp_path {root}/t5;
+ server {{ listen 127.0.0.1:{port}; root {root}/www; }} }}
+"""
+
+
+def make_files(root: Path, name: str, count: int, size: int) -> None:
+    (root / "www" / name).mkdir(parents=True)
+    for i in range(count):
+        with open(root / "www" / name / str(i), "wb") as file:
+            for _ in range(0, size, 1 << 20):
+                file.write(os.urandom(min(size, 1 << 20)))
+
+
+def curl(root: Path, name: str, count: int, connections: int) -> float:
+    out = root / "curl"
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir()
+    start = time.perf_counter()
+    command = ["curl", "-s", "--no-progress-meter", "--parallel", "--parallel-max", str(connections)]
+    url = f"http://127.0.0.1:{PORT}/{name}/[0-{count - 1}]"
+    subprocess.run([*command, url, "-o", f"{out}/#1"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return time.perf_counter() - start
+
+
+def share(root: str, name: str, numbers: range, connections: int, peak: multiprocessing.Queue[int]) -> None:
+    from pangeo_forge.inputs.fetch import Cache, Fetcher, FetchOptions, Politeness
+
+    politeness = Politeness(connections, folder=f"{root}/polite")
+    with Fetcher(FetchOptions(max_concurrency=connections), Cache(f"{root}/cache"), politeness=politeness) as fetcher:
+        for _, found in fetcher.iter_fetch(f"http://127.0.0.1:{PORT}/{name}/{i}" for i in numbers):
+            assert hasattr(found, "path"), found
+    peak.put(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+
+
+def ours(root: Path, name: str, count: int, connections: int, processes: int) -> tuple[float, int]:
+    """Seconds and the largest peak memory (MB) of a process."""
+    shutil.rmtree(root / "cache", ignore_errors=True)
+    context = multiprocessing.get_context("spawn")
+    peak = context.Queue()
+    shares = [range(k, count, processes) for k in range(processes)]
+    workers = [context.Process(target=share, args=(str(root), name, s, connections, peak)) for s in shares]
+    start = time.perf_counter()
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    return time.perf_counter() - start, max(peak.get() for _ in workers)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name, default in [("small", 10000), ("large", 200), ("huge-mb", 5000), ("connections", 8), ("repeat", 3)]:
+        parser.add_argument(f"--{name}", type=int, default=default)
+    options = parser.parse_args()
+    root = Path(tempfile.mkdtemp(prefix="bench-fetch-"))
+    (root / "nginx.conf").write_text(CONF.format(root=root, port=PORT))
+    for name, count, size in [("small", options.small, 10_240), ("large", options.large, 3 << 20)]:
+        make_files(root, name, count, size)
+    make_files(root, "huge", 1 if options.huge_mb else 0, options.huge_mb << 20)
+    server = subprocess.Popen(
+        [shutil.which("nginx") or "/usr/sbin/nginx", "-c", f"{root}/nginx.conf", "-g", "daemon off;"]
+    )
+    try:
+        time.sleep(0.5)
+        print(f"| files | curl s | processes | ours s | ours/curl rate | peak MB |\n|{'---|' * 6}", flush=True)
+        for name, count in [("small", options.small), ("large", options.large), ("huge", 1 if options.huge_mb else 0)]:
+            if not count:
+                continue
+            base = min(curl(root, name, count, options.connections) for _ in range(options.repeat if count > 1 else 1))
+            for processes in (1, 2) if count > 1 else (1,):
+                runs = [
+                    ours(root, name, count, options.connections, processes)
+                    for _ in range(options.repeat if count > 1 else 1)
+                ]
+                best, memory = min(r[0] for r in runs), max(r[1] for r in runs)
+                print(
+                    f"| {count} {name} | {base:.2f} | {processes} | {best:.2f} | {base / best:.2f} | {memory} |",
+                    flush=True,
+                )
+    finally:
+        server.terminate()
+        server.wait()
+        shutil.rmtree(root, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
