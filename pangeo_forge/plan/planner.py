@@ -83,7 +83,8 @@ def plan_array(array: ArrayTemplate, layout: Layout) -> ArrayPlan:
     compressor = compressor_of(own.compressor or layout.compressor, dtype)
     if compressor["name"] == "blosc" and math.prod(grid.chunks) * itemsize(dtype) > BLOSC_LIMIT:
         raise PlanError(
-            f"a chunk of {array.name} has {format_bytes(math.prod(grid.chunks) * itemsize(dtype))}; blosc takes 2.1 GB at most",
+            f"a chunk of {array.name} has {format_bytes(math.prod(grid.chunks) * itemsize(dtype))}; "
+            "blosc takes 2.1 GB at most",
             code="P108",
             hint="ask for smaller chunks, or compressor: {name: zstd}",
         )

@@ -120,7 +120,7 @@ class ChunkStore:
             count, stored = 1, int(not is_all_fill(chunk, fill))
             data = codec.encode(chunk) if stored else None
         else:
-            parts = [chunk[r] for r in sharding.chunks_in(array.shards, array.chunks)]
+            parts = [chunk[(*r, ...)] for r in sharding.chunks_in(array.shards, array.chunks)]
             count, (data, stored) = (
                 len(parts),
                 sharding.join(None if is_all_fill(p, fill) else codec.encode(p) for p in parts),

@@ -42,11 +42,12 @@ def nginx(tmp_path):
     program = shutil.which("nginx") or "/usr/sbin/nginx"
     if not os.path.exists(program):
         pytest.skip("no nginx")
+    user = "user root; " if os.getuid() == 0 else ""  # the test's folder is closed to others
     port, www = free_port(), tmp_path / "www"
     www.mkdir()
     temp = " ".join(f"{n}_temp_path {tmp_path}/{n};" for n in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     (tmp_path / "nginx.conf").write_text(
-        f"pid {tmp_path}/pid; error_log {tmp_path}/log; events {{}} http {{ access_log {tmp_path}/access; {temp}"
+        f"{user}pid {tmp_path}/pid; error_log {tmp_path}/log; events {{}} http {{ access_log {tmp_path}/access; {temp}"
         " limit_req_zone $server_name zone=slow:1m rate=5r/s; limit_req_status 429;"
         " limit_conn_zone $server_name zone=few:1m; limit_conn_status 503;"
         f" server {{ listen 127.0.0.1:{port}; root {www}; location /slow/ {{ limit_req zone=slow; }}"
@@ -145,7 +146,7 @@ def test_ftp_resumes(ftp, make_fetcher):
 def test_ftp_wrong_password(ftp, make_fetcher):
     host, folder, _ = ftp
     (folder / "a.nc").write_bytes(DATA)
-    fetcher = make_fetcher({"auth": Auth("basic", "FTP"), "retries": 0}, secrets={"FTP": "me:nope-nope"})
+    fetcher = make_fetcher({"auth": Auth("basic", "FTP"), "retries": 0, "timeout": 10}, secrets={"FTP": "me:nope-nope"})
     with pytest.raises(InputError) as caught:
         fetcher.fetch(f"ftp://{host}/a.nc")
     assert caught.value.code == "I302"
