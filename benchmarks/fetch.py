@@ -1,6 +1,6 @@
 """Fetching from a loopback nginx, against ``curl --parallel`` with the same number of connections.
 
-Run ``python benchmarks/fetch.py [--small 10000] [--large 200] [--huge-mb 5000] [--processes 2]``; needs nginx and curl.
+Run ``python benchmarks/fetch.py [--small 10000] [--large 200] [--huge-mb 5000]``; needs nginx and curl.
 curl writes plain files; ours hashes, syncs and publishes each file and its entry.
 """
 
@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-PORT = 8937
+PORT = 8941
 CONF = """
 worker_processes 1; pid {root}/pid; error_log {root}/log;
 events {{ worker_connections 512; }}
@@ -40,7 +40,7 @@ def curl(root: Path, name: str, count: int, connections: int) -> float:
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir()
     start = time.perf_counter()
-    command = ["curl", "-s", "--no-progress-meter", "--parallel", "--parallel-max", str(connections)]
+    command = ["curl", "-s", "--fail", "--no-progress-meter", "--parallel", "--parallel-max", str(connections)]
     url = f"http://127.0.0.1:{PORT}/{name}/[0-{count - 1}]"
     subprocess.run([*command, url, "-o", f"{out}/#1"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return time.perf_counter() - start
@@ -68,6 +68,8 @@ def ours(root: Path, name: str, count: int, connections: int, processes: int) ->
         worker.start()
     for worker in workers:
         worker.join()
+    if any(worker.exitcode for worker in workers):
+        raise SystemExit("a worker failed")
     return time.perf_counter() - start, max(peak.get() for _ in workers)
 
 
@@ -77,6 +79,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=default)
     options = parser.parse_args()
     root = Path(tempfile.mkdtemp(prefix="bench-fetch-"))
+    root.chmod(0o755)  # nginx's worker is another user
     (root / "nginx.conf").write_text(CONF.format(root=root, port=PORT))
     for name, count, size in [("small", options.small, 10_240), ("large", options.large, 3 << 20)]:
         make_files(root, name, count, size)

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from pangeo_forge import __version__
+from pangeo_forge.version import __version__
 from pangeo_forge.errors import InternalError, PangeoForgeError, UsageError
 
 COMMANDS = {

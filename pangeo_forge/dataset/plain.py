@@ -68,19 +68,20 @@ def _by_xarray(source: InputSource, options: OpenOptions) -> xr.Dataset | None:
 
 
 def _with_values_of(ours: xr.Dataset, plain: xr.Dataset) -> xr.Dataset:
-    replaced = {}
-    for name, variable in ours.variables.items():
-        other = plain.variables.get(name)
-        if other is not None and other.shape == variable.shape and other.dtype.kind in "iuf":
-            replaced[name] = xr.Variable(
-                variable.dims, LazyArray(PlainSource(other)), variable.attrs, variable.encoding
-            )
+    replaced = {
+        str(name): _as_plain(variable, plain.variables[name])
+        for name, variable in ours.variables.items()
+        if name in plain.variables and _is_same_kind(variable, plain.variables[name])
+    }
+    coords = {n: v for n, v in replaced.items() if n in ours.coords}
+    data = {n: v for n, v in replaced.items() if n not in ours.coords}
     # The variables keep their roles: what ours calls a coordinate stays one.
-    made = ours.copy(deep=False)
-    for name, variable in replaced.items():
-        made = (
-            made.drop_vars(name).assign_coords({name: variable})
-            if name in ours.coords
-            else made.assign({name: variable})
-        )
-    return made
+    return ours.drop_vars(list(replaced)).assign_coords(coords).assign(data)
+
+
+def _is_same_kind(variable: xr.Variable, other: xr.Variable) -> bool:
+    return other.shape == variable.shape and other.dtype.kind in "iuf"
+
+
+def _as_plain(variable: xr.Variable, other: xr.Variable) -> xr.Variable:
+    return xr.Variable(variable.dims, LazyArray(PlainSource(other)), variable.attrs, variable.encoding)

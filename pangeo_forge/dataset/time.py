@@ -11,6 +11,7 @@ the only one in which they have a fixed length.
 from __future__ import annotations
 
 import re
+import warnings
 from functools import lru_cache
 from typing import Any
 
@@ -165,8 +166,6 @@ def _offset(zone: str | None) -> int:
 
 
 def _day_number(year: int, month: int, day: int, calendar: str) -> int:
-    import warnings
-
     import cftime
 
     with warnings.catch_warnings():
@@ -429,7 +428,9 @@ def format_tick(tick: np.timedelta64, calendar: str) -> str:
     step = 1 if tick.dtype == "m8[ns]" else 1000
     total = int(tick.view(np.int64)) * step
     days, rest = divmod(total, _DAY)
-    date = cftime.num2date(days, "days since 1970-01-01", calendar=calendar, only_use_cftime_datetimes=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # year 0 is warned about
+        date = cftime.num2date(days, "days since 1970-01-01", calendar=calendar, only_use_cftime_datetimes=True)
     seconds, fraction = divmod(rest, _SECOND)
     text = f"{date.year:04d}-{date.month:02d}-{date.day:02d}"
     text += f" {seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"

@@ -66,12 +66,12 @@ class _Child:
         try:
             _send(self.socket, payload)
             answer = _receive(self.socket, deadline)
+        except TimeoutError:  # an OSError, too
+            raise _Lost(None) from None
         except (OSError, EOFError):
             with suppress(subprocess.TimeoutExpired):
                 self.process.wait(5)
             raise _Lost(self.process.poll() or -signal.SIGPIPE) from None
-        except TimeoutError:
-            raise _Lost(None) from None
         self.fresh = False
         return pickle.loads(answer)  # noqa: S301 - from our own child
 

@@ -21,6 +21,8 @@ from apache_beam.options.pipeline_options import PipelineOptions  # noqa: E402
 
 logging.disable(logging.NOTSET)
 
+__all__ = ["Mailbox", "MergeAll", "RunnerSettings", "beam", "ranges", "run_pipeline"]
+
 T = TypeVar("T")
 Mode = Literal["threads", "processes", "single"]
 

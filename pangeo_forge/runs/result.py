@@ -42,7 +42,8 @@ class RunResult:
         """The store, opened with xarray."""
         import xarray as xr
 
-        return xr.open_zarr(self.store)
+        ds: xr.Dataset = xr.open_zarr(self.store)
+        return ds
 
     def to_json(self) -> dict[str, Any]:
         """The run record."""

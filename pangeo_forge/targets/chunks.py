@@ -120,7 +120,8 @@ class ChunkStore:
             count, stored = 1, int(not is_all_fill(chunk, fill))
             data = codec.encode(chunk) if stored else None
         else:
-            parts = [chunk[(*r, ...)] for r in sharding.chunks_in(array.shards, array.chunks)]
+            slots: list[Any] = [(*r, ...) for r in sharding.chunks_in(array.shards, array.chunks)]
+            parts = [chunk[slot] for slot in slots]
             count, (data, stored) = (
                 len(parts),
                 sharding.join(None if is_all_fill(p, fill) else codec.encode(p) for p in parts),

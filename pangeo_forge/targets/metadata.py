@@ -125,7 +125,7 @@ def coordinate_attrs(arrays: Sequence[ArrayPlan]) -> dict[str, str]:
 
 def provenance(plan: Plan) -> Mapping[str, Any]:
     """Root attributes that say what made the store, from what recipe, with which versions."""
-    from pangeo_forge import __version__
+    from pangeo_forge.version import __version__
 
     versions = {}
     for name in ("apache-beam", "xarray", "zarr", "numcodecs"):

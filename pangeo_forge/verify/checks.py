@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -102,19 +102,24 @@ def _check_dim(ds: xr.Dataset, check: Mapping[str, Any]) -> Iterator[CheckResult
 def _check_regular(dim: str, values: list[Any], step: str) -> CheckResult:
     """Each value is the one before plus ``step`` (a step of time, or a number)."""
     name = f"{dim} regular, step {step}"
-    try:
-        distance: Any = float(step)
-        follows = lambda a: a + distance  # noqa: E731
-    except ValueError:
-        parsed = parse_step(step)
-        values = [v.to_pydatetime() if hasattr(v, "to_pydatetime") else v for v in values]
-        follows = lambda a: add(a, parsed)  # noqa: E731
+    follows, values = _rule(step, values)
     for i in range(1, len(values)):
         expected = follows(values[i - 1])
         near = np.isclose(values[i], expected) if isinstance(expected, float) else values[i] == expected
         if not near:
             return CheckResult(name, False, f"position {i}: {values[i - 1]} is followed by {values[i]}, not {expected}")
     return CheckResult(name, True)
+
+
+def _rule(step: str, values: list[Any]) -> tuple[Callable[[Any], Any], list[Any]]:
+    """What should follow a value, and the values in a form that it takes."""
+    try:
+        distance = float(step)
+    except ValueError:
+        parsed = parse_step(step)
+        dates = [v.to_pydatetime() if hasattr(v, "to_pydatetime") else v for v in values]
+        return lambda a: add(a, parsed), dates
+    return lambda a: a + distance, values
 
 
 def _first_break(index: Any, wanted: str) -> str:

