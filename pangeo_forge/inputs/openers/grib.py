@@ -38,7 +38,9 @@ def open(source: InputSource, options: OpenOptions) -> xr.Dataset:
         one place; I120 the library crashed; I121 it hung.
     """
     if source.path is None:
-        raise InputError("GRIB is read from a local file", code="I101", where=source.where, hint="set fetch.cache: true")
+        raise InputError(
+            "GRIB is read from a local file", code="I101", where=source.where, hint="set fetch.cache: true"
+        )
     path = os.fspath(source.path)
     check(path)
     extra = dict(options.engine_options)
@@ -111,13 +113,11 @@ def _open_strictly(path: str, select: Select, extra: Mapping[str, Any]) -> Any:
     from cfgrib import messages
 
     given = {k: v for k, v in extra.items() if k not in ("indexpath", "errors", "filter_by_keys")}
-    keys = cfgrib_dataset.compute_index_keys(
-        given.get("time_dims", ("time", "step")), given.get("extra_coords", {})
-    )
+    keys = cfgrib_dataset.compute_index_keys(given.get("time_dims", ("time", "step")), given.get("extra_coords", {}))
     stream = messages.FileStream(path, errors="raise")
     # No index file beside the input: inputs may be read-only, and stale ones were a source of wrong values.
     index = cfgrib_dataset.open_fileindex(stream, "", keys, filter_by_keys=dict(select))
-    if not len(index):
+    if not index.field_ids_index:
         found = _table(path)
         raise InputError(f"no message has {dict(select)}", code="I117", where=path, hint=f"the file has:\n{found}")
     try:
@@ -131,7 +131,9 @@ def _open_strictly(path: str, select: Select, extra: Mapping[str, Any]) -> Any:
 def _mixed(path: str, select: Select, error: Exception) -> InputError:
     key = error.args[1] if len(error.args) > 1 and isinstance(error.args[1], str) else "levels"
     hint = f"set open.select to one of these, or to a list of several:\n{_table(path)}"
-    return InputError(f"the messages do not make one dataset: {key} has several values", code="I118", where=path, hint=hint)
+    return InputError(
+        f"the messages do not make one dataset: {key} has several values", code="I118", where=path, hint=hint
+    )
 
 
 def _table(path: str) -> str:
@@ -268,4 +270,3 @@ def _same(one: StoredVariable, other: StoredVariable) -> bool:
         return False
     whole = tuple(slice(0, n, 1) for n in one.source.shape)
     return bool(np.array_equal(one.source.read(whole), other.source.read(whole)))
-

@@ -22,7 +22,10 @@ _PROJECTIONS: dict[str, tuple[str, dict[str, str]]] = {
         "polar_stereographic",
         {"lat_0": _ORIGIN_LAT, "lon_0": "straight_vertical_longitude_from_pole", "lat_ts": _PARALLELS},
     ),
-    "tmerc": ("transverse_mercator", {"lat_0": _ORIGIN_LAT, "lon_0": _MERIDIAN, "k": "scale_factor_at_central_meridian"}),
+    "tmerc": (
+        "transverse_mercator",
+        {"lat_0": _ORIGIN_LAT, "lon_0": _MERIDIAN, "k": "scale_factor_at_central_meridian"},
+    ),
 }
 
 

@@ -36,7 +36,9 @@ def open(source: InputSource, options: OpenOptions) -> xr.Dataset:
     InputError: I105 truncated, I106 damaged, I111 no such group, I112 groups do not fit together, I113 ``dims`` does not fit.
     """
     if source.path is None:
-        raise InputError("HDF5 is read from a local file", code="I101", where=source.where, hint="set fetch.cache: true")
+        raise InputError(
+            "HDF5 is read from a local file", code="I101", where=source.where, hint="set fetch.cache: true"
+        )
     path = os.fspath(source.path)
     sniff.check_hdf5(path)
     arguments = (path, options.groups, dict(options.dims), options.drop)

@@ -226,7 +226,9 @@ def _raw(attribute: Any) -> Any:
     kind = attribute.get_type()
     values = np.empty(attribute.shape, dtype=kind.dtype)
     attribute.read(values)
-    return values[()] if values.ndim == 0 else values[0] if values.shape == (1,) and values.dtype.kind != "O" else values
+    return (
+        values[()] if values.ndim == 0 else values[0] if values.shape == (1,) and values.dtype.kind != "O" else values
+    )
 
 
 def _is_dimension_only(node: _Node) -> bool:

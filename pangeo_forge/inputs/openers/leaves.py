@@ -41,7 +41,10 @@ class StoredArray:
         if self.stored_shape is None:
             return self._source.read(region)
         out = np.full(tuple(len(range(s.start, s.stop, s.step or 1)) for s in region), self.fill, self.dtype)
-        inside = tuple(slice(s.start, max(s.start, min(s.stop, n)), s.step or 1) for s, n in zip(region, self.stored_shape, strict=True))
+        inside = tuple(
+            slice(s.start, max(s.start, min(s.stop, n)), s.step or 1)
+            for s, n in zip(region, self.stored_shape, strict=True)
+        )
         values = self._source.read(inside)
         out[tuple(slice(0, n) for n in values.shape)] = values
         return out

@@ -44,7 +44,9 @@ def open(source: InputSource, options: OpenOptions) -> xr.Dataset:
         chunks = attributes.get(name, {}).get("_ChunkSizes")
         sizes = tuple(int(n) for n in np.atleast_1d(chunks)) if chunks is not None else None
         dims = tuple(str(options.dims.get(d, d)) for d in array.dims)
-        leaf = DapArray(service, array, array.shape, dap2.NATIVE[array.kind], sizes if sizes and len(sizes) == len(dims) else None)
+        leaf = DapArray(
+            service, array, array.shape, dap2.NATIVE[array.kind], sizes if sizes and len(sizes) == len(dims) else None
+        )
         variables[name] = StoredVariable(dims, leaf, attrs)
     messages = [f"{what} was left out: only arrays and grids are read" for what in found.left_out]
     top: dict[str, Any] = {}
@@ -122,7 +124,9 @@ class DapArray:
                 out[place] = dap2.parse_dods(answer, self.array, wanted)
             except dap2.Dap2Error as error:
                 where = f"{safe_url(self.service.url)}: {self.array.name}"
-                raise InputError(str(error), code="I123", where=where, hint="the server's answer is damaged: run again") from error
+                raise InputError(
+                    str(error), code="I123", where=where, hint="the server's answer is damaged: run again"
+                ) from error
         return out
 
 

@@ -72,9 +72,11 @@ def _read_group(place: StorePlace, group: str) -> StoredDataset:
     try:
         found = ZarrStore.open_group(store, mode="r", group=path or None, consolidated=False if root else None)
         loaded, attrs = found.load()
-    except FileNotFoundError as error:
+    except (FileNotFoundError, KeyError) as error:
         where = f"{safe_url(place.url)}:{group}"
-        raise InputError("no zarr group there", code="I111", where=where, hint="check the URL and open.group") from error
+        raise InputError(
+            "no zarr group there", code="I111", where=where, hint="check the URL and open.group"
+        ) from error
     finally:
         store.close()
     variables = {}

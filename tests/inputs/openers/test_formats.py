@@ -90,7 +90,7 @@ MAKE_LEVELS = """
 import eccodes as e, sys, os
 with open(sys.argv[1], "rb") as f: h = e.codes_grib_new_from_file(f)
 with open(sys.argv[2], "wb") as out:
-    for kind, level, value in (("surface", 0, 1.0), ("heightAboveGround", 2, 2.0), ("heightAboveGround", 10, 3.0)):
+    for kind, level, value in (("surface", 0, 1.0), ("heightAboveGround", 50, 2.0), ("heightAboveGround", 80, 3.0)):
         m = e.codes_clone(h)
         e.codes_set(m, "typeOfLevel", kind); e.codes_set(m, "level", level)
         e.codes_set_values(m, [value] * e.codes_get_size(m, "values")); e.codes_write(m, out)
@@ -103,7 +103,9 @@ def test_grib_levels_are_told_apart(tmp_path: Path) -> None:
     one = DATA / "singles/polar_stereo.grib2"
     path = tmp_path / "levels.grib2"
     subprocess.run([sys.executable, "-c", MAKE_LEVELS, str(one), str(path)], check=True)
-    with pytest.raises(InputError, match=r"\{typeOfLevel: heightAboveGround, shortName: \w+\}  # level 2, 10") as caught:
+    with pytest.raises(
+        InputError, match=r"\{typeOfLevel: heightAboveGround, shortName: \w+\}  # level 50, 80"
+    ) as caught:
         load(path)
     assert caught.value.code == "I118"
     both = load(path, select=[{"typeOfLevel": "surface"}, {"typeOfLevel": "heightAboveGround"}])
@@ -113,13 +115,14 @@ def test_grib_levels_are_told_apart(tmp_path: Path) -> None:
     assert float(both[surface].max()) == 1.0
     assert both[height].isel(heightAboveGround=1).values.max() == 3.0
     apart = load(
-        path, select=[{"typeOfLevel": "heightAboveGround", "level": 2}, {"typeOfLevel": "heightAboveGround", "level": 10}]
+        path,
+        select=[{"typeOfLevel": "heightAboveGround", "level": 50}, {"typeOfLevel": "heightAboveGround", "level": 80}],
     )
     low, high = sorted(apart.data_vars, key=lambda n: float(apart[n].max()))
-    assert str(low).endswith("heightAboveGround_2")
-    assert str(high).endswith("heightAboveGround_10")
-    assert float(apart["heightAboveGround"]) == 2
-    assert float(apart["heightAboveGround_10"]) == 10
+    assert str(low).endswith("heightAboveGround_50")
+    assert str(high).endswith("heightAboveGround_80")
+    assert float(apart["heightAboveGround"]) == 50
+    assert float(apart["heightAboveGround_80"]) == 80
 
 
 def test_grib_repeated_messages_are_an_error(tmp_path: Path) -> None:

@@ -205,14 +205,20 @@ SAMPLES = Path(os.environ.get("PANGEO_FORGE_SAMPLE_DATA", "/nonexistent"))
 
 @pytest.mark.long
 def test_all_sample_files_equal_xarray() -> None:
-    paths = [p for p in SAMPLES.rglob("*") if p.is_file() and p.open("rb").read(4) == b"\x89HDF" and "neon" not in p.name.lower()]
+    paths = [
+        p
+        for p in SAMPLES.rglob("*")
+        if p.is_file() and p.open("rb").read(4) == b"\x89HDF" and "neon" not in p.name.lower()
+    ]
     if not paths:
         pytest.skip("set PANGEO_FORGE_SAMPLE_DATA to a folder of files")
     for path in paths:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             ours = load(path, decode_coords=False)
-            theirs = xr.open_dataset(path, engine="h5netcdf", decode_times=False, mask_and_scale=False, decode_coords=False)
+            theirs = xr.open_dataset(
+                path, engine="h5netcdf", decode_times=False, mask_and_scale=False, decode_coords=False
+            )
         for name in theirs.variables:
             assert ours[name].dims == theirs[name].dims
             np.testing.assert_array_equal(ours[name].values, theirs[name].values)
