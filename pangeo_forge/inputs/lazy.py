@@ -202,7 +202,8 @@ class LazyArray:
         keys = _expand_keys(key, self.ndim)
         if any(isinstance(k, np.ndarray) for k in keys):
             return self._advanced(keys)
-        picks, axes, position = list(self._picks), [], 0
+        picks, position = list(self._picks), 0
+        axes: list[int | None] = []
         for k in keys:
             if k is None:
                 axes.append(None)
@@ -229,7 +230,9 @@ class LazyArray:
                 raise IndexError("keys that pick single points do not make a view; read them with points()")
             for n in varied:
                 owner[n] = i
-        picks, where, others = list(self._picks), {}, []
+        picks = list(self._picks)
+        where: dict[int, int | None] = {}
+        others: list[tuple[int, int | None]] = []
         position = 0
         for i, k in enumerate(keys):
             if k is None:
@@ -258,7 +261,8 @@ class LazyArray:
         except IndexError as error:
             if "points()" not in str(error):
                 raise
-        boxes, inner = [], []
+        boxes: list[slice] = []
+        inner: list[Pick] = []
         for k, size in zip([k for k in _expand_keys(key, self.ndim) if k is not None], self.shape, strict=True):
             if isinstance(k, np.ndarray) and k.size:
                 if k.min() < -size or k.max() >= size:

@@ -85,7 +85,7 @@ class OpenOptions:
         unknown = sorted(set(values) - known)
         if unknown:
             raise InputError(f"unknown open option {unknown[0]!r}", code="I100", hint=f"known are {sorted(known)}")
-        made = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        made: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
         if isinstance(made.get("drop"), str):
             made["drop"] = (made["drop"],)
         if isinstance(made.get("timeout"), str):

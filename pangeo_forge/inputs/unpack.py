@@ -80,7 +80,8 @@ def _opened(path: str, wrapper: str, member: str | None) -> Any:
     if wrapper == "zip":
         archive = zipfile.ZipFile(path)
         return archive.open(_choose(zip_names(path), member, path))
-    return {"gz": gzip.open, "bz2": bz2.open, "xz": lzma.open}[wrapper](path, "rb")
+    openers: dict[str, Any] = {"gz": gzip.open, "bz2": bz2.open, "xz": lzma.open}
+    return openers[wrapper](path, "rb")
 
 
 def zip_names(path: str) -> list[str]:

@@ -22,7 +22,7 @@ OBJECT_BYTES = 200_000
 """Writing and reading back one intermediate object costs about as much as decoding this many bytes (0.4 ms)."""
 
 SECOND_PASS = 1.0
-"""What writing and reading back costs, in times of decoding the inputs once (measured 0.5 to 1)."""
+"""What writing and reading back costs, in times of decoding the inputs once: an estimate, on the careful side."""
 
 
 @dataclass(frozen=True)

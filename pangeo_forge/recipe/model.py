@@ -6,6 +6,7 @@ A recipe as written is :class:`~pangeo_forge.recipe.source.Source`; the section 
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,7 +19,7 @@ from pangeo_forge.recipe.fetch import Fetch
 from pangeo_forge.recipe.inputs import Inputs
 from pangeo_forge.recipe.metadata import Maintainer, Provider, Url
 from pangeo_forge.recipe.opening import Open
-from pangeo_forge.recipe.parameters import Parameter
+from pangeo_forge.recipe.parameters import MAX_COMBINATIONS, Parameter
 from pangeo_forge.recipe.section import Section, at, form, problem, shown
 from pangeo_forge.recipe.source import Source
 from pangeo_forge.recipe.target import Target
@@ -43,6 +44,9 @@ def _matrix(value: Any) -> dict[str, list[Any]]:
     for name, entries in value.items():
         if not isinstance(entries, list) or not entries:
             raise at(problem("R072", f"should be a list of values, not {shown(entries)}", "write [a, b]"), name)
+    count = math.prod(len(entries) for entries in value.values())
+    if count > MAX_COMBINATIONS:
+        raise problem("R072", f"makes {count:,} recipes, more than {MAX_COMBINATIONS:,}", "split it into several recipe files")
     return value
 
 

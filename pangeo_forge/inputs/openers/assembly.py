@@ -153,5 +153,5 @@ def merge_groups(parts: Sequence[tuple[str, StoredDataset]], where: str) -> Stor
                         hint="name dimensions by open.dims, or open the groups apart",
                     )
             variables[name], origin[name] = variable, group
-        attrs = {k: v for k, v in {**part.attrs, **attrs}.items()}
+        attrs = dict({**part.attrs, **attrs}.items())
     return StoredDataset(variables, attrs, frozenset().union(*(p.coords for _, p in parts)), messages)

@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote
 
 import numpy as np
 
-TYPES = {
+TYPES: dict[str, np.dtype[Any]] = {
     "Byte": np.dtype(">u1"),
     "Int16": np.dtype(">i4"),
     "UInt16": np.dtype(">u4"),
@@ -20,7 +20,7 @@ TYPES = {
 }
 """How values travel (XDR): 16-bit integers take four bytes; bytes are packed."""
 
-NATIVE = {
+NATIVE: dict[str, np.dtype[Any]] = {
     "Byte": np.dtype("u1"),
     "Int16": np.dtype("i2"),
     "UInt16": np.dtype("u2"),
@@ -191,7 +191,7 @@ def _attribute(tokens: _Tokens, kind: str, attrs: dict[str, Any], prefix: str) -
     name = unquote(tokens.take())
     values = []
     while (token := tokens.take()) != ";":
-        if token != ",":
+        if token != ",":  # noqa: S105 - of a grammar
             values.append(token)
     attrs[prefix + name] = _value(kind, values)
 

@@ -79,7 +79,7 @@ def _differ(path: str, what: str, values: Any) -> InputError:
 
 
 def _attributes(raster: Any, path: str) -> dict[str, Any]:
-    attrs: dict[str, Any] = {k: v for k, v in raster.tags().items()}
+    attrs: dict[str, Any] = dict(raster.tags().items())
     for name, values, neutral in (("scale_factor", raster.scales, 1.0), ("add_offset", raster.offsets, 0.0)):
         if len(set(values)) > 1:
             raise _differ(path, name, set(values))

@@ -159,7 +159,7 @@ def describe(path: str, select: Select, extra: Mapping[str, Any], timeout: float
     dataset = _dataset(path, select, extra)
     variables, coords = {}, set()
     for name, variable in dataset.variables.items():
-        attrs = {k: v for k, v in variable.attributes.items()}
+        attrs = dict(variable.attributes.items())
         if isinstance(variable.data, np.ndarray) or not hasattr(variable.data, "field_id_index"):
             variables[name] = StoredVariable(tuple(variable.dimensions), KnownArray(np.asarray(variable.data)), attrs)
             coords.add(name)

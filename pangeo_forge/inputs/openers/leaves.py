@@ -73,7 +73,8 @@ class KnownArray:
 
     def read(self, region: Region) -> np.ndarray:
         """Values in ``region``."""
-        return self.values[(*region, ...)]
+        key: tuple[Any, ...] = (*region, ...)
+        return np.asarray(self.values[key])
 
 
 @dataclass(eq=False)

@@ -30,10 +30,10 @@ def refused_or_opened(path: Path, timeout: float) -> InputError | None:
             warnings.simplefilter("ignore")
             open_dataset(InputSource(URL, str(path), "time=1"), OpenOptions(timeout=timeout))
     except PangeoForgeError as error:
-        assert isinstance(error, InputError)
-        assert error.where is not None
-        assert "time=1 (https://example.org/a.nc" in error.where
-        assert "secret" not in str(error)
+        assert isinstance(error, InputError)  # noqa: PT017
+        assert error.where is not None  # noqa: PT017
+        assert "time=1 (https://example.org/a.nc" in error.where  # noqa: PT017
+        assert "secret" not in str(error)  # noqa: PT017
         return error
     return None
 

@@ -42,7 +42,7 @@ def test_equals_xarray(path: Path, group: str | None) -> None:
     ours = load(path, decode_coords=False, group=group)
     kept: dict[str, Any] = {"decode_times": False, "mask_and_scale": False, "decode_coords": False}
     theirs = xr.open_dataset(path, engine="h5netcdf", group=group, **kept)
-    assert list(ours.variables) == list(ours.variables)
+    assert set(ours.variables) == set(theirs.variables)
     xr.testing.assert_identical(ours.load(), theirs.load())
     for name in theirs.variables:
         if theirs[name].dtype.kind not in "OU":
@@ -90,7 +90,7 @@ def test_tables_become_variables(tmp_path: Path) -> None:
     np.testing.assert_array_equal(dataset["temperature.mean"].values, [0.5, 1.5])
     np.testing.assert_array_equal(dataset["temperature.date"].values, [b"d1", b"d2"])
     assert dataset["temperature.mean"].attrs["long_name"] == "mean of n"
-    with pytest.raises(InputError, match="set open.group to one of: /g"):
+    with pytest.raises(InputError, match=r"set open\.group to one of: /g"):
         load(path)
 
 

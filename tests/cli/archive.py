@@ -1,0 +1,89 @@
+"""Small archives of real files in a folder of the test's own, to be damaged at will, and recipes that read them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+import yaml
+
+from tests.cli.invocation import PROJECT, Invocation, invoke
+
+DATA = PROJECT / "tests" / "data"
+TEMPERATURE = DATA / "cmip6_cams_ta_units_differ"
+"""NetCDF-4: five files of 180 months, ta(time, plev, lat, lon), each with time units of its own."""
+
+ID = "made-here"
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A folder with copies of real files, a recipe for them, and a place for the store."""
+
+    folder: Path
+
+    @property
+    def files(self) -> list[Path]:
+        """The inputs, in order."""
+        return sorted((self.folder / "in").glob("*.nc"))
+
+    @property
+    def recipe(self) -> Path:
+        """The recipe's file."""
+        return self.folder / ID / "recipe.yaml"
+
+    @property
+    def store(self) -> Path:
+        """Where the store goes."""
+        return self.folder / "out" / "ta.zarr"
+
+    def write_recipe(self, **sections: Any) -> Path:
+        """Write the recipe; ``sections`` replace those of a plain one, None takes one away."""
+        recipe: dict[str, Any] = {
+            "format_version": 1,
+            "id": ID,
+            "title": "Made by a test",
+            "description": "Made by a test.",
+            "license": "CC-BY-4.0",
+            "providers": [{"name": "A test"}],
+            "maintainers": [{"name": "A test", "github": "nobody"}],
+            "inputs": {"glob": "../in/*.nc", "concat": {"time": {}}},
+            "target": {"chunks": {"time": 100}},
+        }
+        recipe.update(sections)
+        self.recipe.parent.mkdir(exist_ok=True)
+        self.recipe.write_text(yaml.safe_dump({k: v for k, v in recipe.items() if v is not None}, sort_keys=False))
+        return self.recipe
+
+    def change(self, number: int, change: Callable[[xr.Dataset], xr.Dataset], **encoding: Any) -> Path:
+        """Rewrite one input: ``change`` gets it as stored (CF attributes not applied)."""
+        path = self.files[number]
+        with xr.open_dataset(path, engine="h5netcdf", decode_cf=False) as ds:
+            made = change(ds.load())
+        path.unlink()
+        made.to_netcdf(path, engine="h5netcdf", encoding={k: v for k, v in encoding.items()} or None)
+        return path
+
+    def run(self, *more: object, target: object | None = None) -> Invocation:
+        """Run the recipe in this thread."""
+        return invoke("run", self.recipe, "--target", target or self.store, "--mode", "single", *more)
+
+    @property
+    def leftovers(self) -> list[str]:
+        """All that is at the place of the store, hidden things too."""
+        out = self.folder / "out"
+        return sorted(str(p.relative_to(out)) for p in out.rglob("*")) if out.exists() else []
+
+
+def make_archive(folder: Path, count: int = 3, source: Path = TEMPERATURE) -> Archive:
+    """An archive of the first ``count`` files of ``source``, with a plain recipe."""
+    (folder / "in").mkdir(parents=True)
+    for path in sorted(source.glob("*.nc"))[:count]:
+        shutil.copy(path, folder / "in" / path.name)
+    archive = Archive(folder)
+    archive.write_recipe()
+    return archive
