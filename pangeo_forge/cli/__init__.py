@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
-from pangeo_forge.version import __version__
 from pangeo_forge.errors import InternalError, PangeoForgeError, UsageError
+from pangeo_forge.version import __version__
 
 COMMANDS = {
     "init": "Write a first recipe from sample URLs or files.",

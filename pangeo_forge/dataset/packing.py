@@ -160,10 +160,11 @@ def decode(values: np.ndarray, packing: Packing) -> np.ndarray:
             fills[0] = fills[0].view(data.dtype)
     if fills:
         dtype = _float_dtype(data.dtype, packing) if packing.is_scaled else _masked_dtype(data.dtype)
-        data = data.astype(dtype)
         missing = np.zeros(data.shape, bool)
         for fill in fills:
+            # Before the cast: in float32, 2**24 + 1 equals its neighbour (xarray compares after it).
             missing |= data == fill
+        data = data.astype(dtype)
         data[missing] = np.nan
     if packing.is_scaled:
         masked = packing.fill_value is not None or bool(packing.missing_value)

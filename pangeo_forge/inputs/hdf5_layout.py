@@ -100,7 +100,7 @@ def layout(path: str, names: Sequence[str]) -> dict[str, ChunkLayout]:
 def opened(path: str) -> Iterator[Any]:
     """A file of h5py's low-level interface (``h5py.h5f.FileID``), opened for reading and closed."""
     try:
-        file = _open(os.fsencode(path))
+        file = open_shared(os.fsencode(path))
     except HDF5_ERRORS as error:
         raise InputError(
             f"the file cannot be opened as HDF5: {error}",
@@ -118,7 +118,7 @@ _LOCKING = ((False, True), None, (False, False), (True, False))
 """How a file may be open already: (use locks, ignore that there are none), ours first; None is h5py's default."""
 
 
-def _open(path: bytes) -> Any:
+def open_shared(path: bytes) -> Any:
     """Open without locks, which fail on some file systems and which a reader does not need.
 
     A process cannot open a file twice with different settings: where somebody has it open already, theirs are taken.

@@ -27,7 +27,7 @@ from pangeo_forge.errors import InputError
 from pangeo_forge.pattern.expressions import LONGEST_TEXT, NameExpression, natural_key
 from pangeo_forge.pattern.locations import file_name, resolve
 from pangeo_forge.pattern.redaction import redact_text, redact_url
-from pangeo_forge.pattern.web import Web
+from pangeo_forge.pattern.web import Sign, Web
 
 if TYPE_CHECKING:
     import httpx
@@ -51,10 +51,24 @@ class SourceContext:
     """How often a request is tried."""
     wait: float = 1.0
     """Seconds before the second attempt."""
+    sign: Sign | None = None
+    """Credentials of a request, see :class:`~pangeo_forge.pattern.web.Web`."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Sent with each request."""
+    timeout: float = 60.0
+    """Seconds of silence of a server."""
 
     def web(self) -> Web:
         """The HTTP client that sources use."""
-        return Web(self.client, check_url=self.check_url, attempts=self.attempts, wait=self.wait)
+        return Web(
+            self.client,
+            check_url=self.check_url,
+            attempts=self.attempts,
+            wait=self.wait,
+            sign=self.sign,
+            headers=self.headers,
+            timeout=self.timeout,
+        )
 
     def checked(self, location: str) -> str:
         """``location``, if it may be read."""

@@ -13,6 +13,7 @@ from pangeo_forge.pattern.redaction import redact_text, redact_url
 if TYPE_CHECKING:
     import httpx
 
+Sign = Callable[[str, str], tuple[str, Mapping[str, str]]]
 LARGEST_PAGE = 64 * 2**20
 _BUSY = (429, 500, 502, 503, 504)
 
@@ -51,6 +52,10 @@ class Web:
     check_url: called with each URL before it is asked for, redirects included; raises to forbid it (untrusted recipes).
     attempts: how often a request is made before a busy or unreachable server is given up.
     wait: seconds before the second attempt, doubled for each further one.
+    sign: from the URL of a hop and the URL that was asked for first, to the URL to request and headers to send. It is
+        called anew at each redirect, so that it can keep a credential from other hosts.
+    headers: sent with each request.
+    timeout: seconds of silence of a server.
     """
 
     def __init__(
@@ -60,9 +65,13 @@ class Web:
         check_url: Callable[[str], None] | None = None,
         attempts: int = 4,
         wait: float = 1.0,
+        sign: Sign | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = 60.0,
     ) -> None:
         self._client, self._check = client, check_url
         self._attempts, self._wait = attempts, wait
+        self._sign, self._headers, self._timeout = sign, dict(headers or {}), timeout
 
     def get(self, url: str, params: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None) -> Page:
         """GET a page. InputError (I604) on an HTTP error, an unreachable server or a page that is too large."""
@@ -102,13 +111,17 @@ class Web:
 
         if self._client is not None:
             return self._follow(self._client, method, url, options)
-        with httpx.Client(timeout=60) as client:
+        # No netrc or proxy credentials of the environment: what is sent is what `sign` says.
+        with httpx.Client(timeout=self._timeout, auth=_unsigned) as client:
             return self._follow(client, method, url, options)
 
     def _follow(self, client: httpx.Client, method: str, url: str, options: Mapping[str, Any]) -> Page:
+        first = url
+        options = {**options, "headers": {**self._headers, **(options.get("headers") or {})}}
         request = client.build_request(method, url, **options)
         for _ in range(10):
             self.check(str(request.url))
+            request = self._signed(client, request, first)
             response = client.send(request, stream=True, follow_redirects=False)
             try:
                 if response.next_request is None:
@@ -117,6 +130,20 @@ class Web:
             finally:
                 response.close()
         raise InputError("more than 10 redirects", code="I604", where=redact_url(url))
+
+    def _signed(self, client: httpx.Client, request: httpx.Request, first: str) -> httpx.Request:
+        if self._sign is None:
+            return request
+        url, headers = self._sign(str(request.url), first)
+        if url != str(request.url):
+            kept = {k: v for k, v in request.headers.items() if k.lower() != "host"}
+            request = client.build_request(request.method, url, headers=kept, content=request.read())
+        request.headers.update(headers)
+        return request
+
+
+def _unsigned(request: httpx.Request) -> httpx.Request:
+    return request
 
 
 def _page(response: httpx.Response) -> Page:

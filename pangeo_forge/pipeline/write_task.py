@@ -24,7 +24,6 @@ from pangeo_forge.targets.chunks import ChunkStore, new_block
 from pangeo_forge.targets.protocol import Written
 from pangeo_forge.targets.zarr import ZarrTarget
 
-
 Block = tuple[ArrayPlan, Region, np.ndarray]
 """Values of a region of an array."""
 

@@ -27,6 +27,7 @@ def make_plan(
     *,
     resources: Resources | None = None,
     recipe: Mapping[str, str] | None = None,
+    arrays: tuple[ArrayPlan, ...] | None = None,
 ) -> Plan:
     """Plan the writing of ``template``.
 
@@ -35,6 +36,7 @@ def make_plan(
     target: a :class:`Layout`, or a recipe's ``target`` section.
     resources: memory and parallelism; see :class:`Resources`.
     recipe: ``id``, ``title`` and ``fingerprint``, kept in the plan and in the store's attributes.
+    arrays: those of ``template`` as they are in the store that is extended; by default they are planned.
 
     Raises
     ------
@@ -43,7 +45,7 @@ def make_plan(
     layout = target if isinstance(target, Layout) else Layout.from_recipe(target)
     resources = resources or Resources()
     _check(template, layout)
-    arrays = tuple(plan_array(a, layout) for a in template.arrays)
+    arrays = arrays or tuple(plan_array(a, layout) for a in template.arrays)
     inputs = InputGrid.from_template(template)
     work = Workload(arrays, {a.name: a for a in template.arrays}, inputs)
     stages, intermediate = _stages(work, resources)

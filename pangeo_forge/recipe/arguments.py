@@ -8,12 +8,10 @@ from typing import Any
 
 from pydantic_core import PydanticCustomError
 
-from pangeo_forge.recipe.scalars import CALENDARS
 from pangeo_forge.recipe.section import at, problem, several, shown, suggestion
 from pangeo_forge.recipe.target import _DTYPE
 
 Rule = Callable[[Any], None]
-_OFFSET = re.compile(r"[+-]?[0-9]+(s|min|h|D|W|MS|YS)\Z")
 _HOOK = re.compile(r"[A-Za-z0-9_./-]+\.py:[A-Za-z_][A-Za-z0-9_]*\Z")
 
 NAMES: dict[str, Any] = {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1}
@@ -95,6 +93,14 @@ def renames(data: Any) -> Any:
         if new.count(name) > 1:
             raise at(problem("R015", f"two names become {name!r}", "give each its own name"), old)
     return data
+
+
+SQUEEZE: dict[str, Any] = {"anyOf": [{"const": True}, NAMES]}
+
+
+def squeezed(data: Any) -> Any:
+    """A list of names, or ``true``: every dimension of length 1."""
+    return data if data is True else names(data)
 
 
 def reset(data: Any) -> Any:
@@ -192,126 +198,6 @@ def positions(data: Any) -> Any:
             )
 
     return _each(data, "a mapping of dimensions", "{band: 0}", rule)
-
-
-_FROM_KEYS: dict[str, tuple[str, ...]] = {
-    "key": ("offset",),
-    "attr": ("format", "offset"),
-    "filename": ("format", "offset"),
-    "value": (),
-    "from_components": ("calendar",),
-}
-_COMPONENTS = ("year", "month", "day", "hour", "minute", "second")
-_FROM_HINT = (
-    "write key, coord, {key: NAME, offset: 7D}, {attr: NAME}, {filename: REGEX, format: ...}, {value: 10} "
-    "or {from_components: {year: y, ...}}"
-)
-_TEXT = {"type": "string", "minLength": 1}
-ASSIGNMENTS: dict[str, Any] = {
-    "type": "object",
-    "minProperties": 1,
-    "additionalProperties": {
-        "anyOf": [
-            {"enum": ["key", "coord"]},
-            {
-                "type": "object",
-                "required": ["key"],
-                "properties": {"key": _TEXT, "offset": _TEXT},
-                "additionalProperties": False,
-            },
-            {
-                "type": "object",
-                "required": ["attr"],
-                "properties": {"attr": _TEXT, "format": _TEXT, "offset": _TEXT},
-                "additionalProperties": False,
-            },
-            {
-                "type": "object",
-                "required": ["filename"],
-                "properties": {"filename": _TEXT, "format": _TEXT, "offset": _TEXT},
-                "additionalProperties": False,
-            },
-            {"type": "object", "required": ["value"], "properties": {"value": {}}, "additionalProperties": False},
-            {
-                "type": "object",
-                "required": ["from_components"],
-                "additionalProperties": False,
-                "properties": {
-                    "from_components": {
-                        "type": "object",
-                        "required": ["year"],
-                        "additionalProperties": False,
-                        "properties": {c: {"type": ["string", "integer"]} for c in _COMPONENTS},
-                    },
-                    "calendar": {"enum": list(CALENDARS)},
-                },
-            },
-        ]
-    },
-}
-
-
-def assignments(data: Any) -> Any:
-    """``{time: FROM}``."""
-    return _each(data, "a mapping name: FROM", "{time: key}", _from)
-
-
-def _from(value: Any) -> None:
-    if value in ("key", "coord") and isinstance(value, str):
-        return
-    kinds = [k for k in _FROM_KEYS if k in value] if isinstance(value, dict) else []
-    if not kinds:
-        near = next(iter(value)) if isinstance(value, dict) and value else value
-        close = suggestion(near, [*_FROM_KEYS, "coord"])
-        raise problem(
-            "R052",
-            f"{shown(value)} does not say where the values come from",
-            close if close.startswith("did") else _FROM_HINT,
-        )
-    kind = "filename" if "filename" in kinds else kinds[0]
-    _keys(value, (kind, *_FROM_KEYS[kind]))
-    if kind in ("key", "attr", "filename") and (not isinstance(value[kind], str) or not value[kind]):
-        raise _At(problem("R013", f"should be text, not {shown(value[kind])}", "put it in quotes"), kind)
-    offset = value.get("offset", "1D")
-    if not isinstance(offset, str) or not _OFFSET.match(offset):
-        raise _At(problem("R012", f"{shown(offset)} is not a step", "write 7D, -1D, 12h, 30min ..."), "offset")
-    if kind == "filename":
-        try:
-            groups = re.compile(value["filename"]).groups
-        except re.error as error:
-            raise _At(
-                problem("R053", f"is not a regular expression: {error}", "escape special characters with a backslash"),
-                kind,
-            ) from None
-        if groups != 1:
-            raise _At(
-                problem("R053", f"has {groups} groups, it needs one", r"put ( ) around the part that is the value"),
-                kind,
-            )
-    if kind == "from_components":
-        _components(value)
-
-
-def _components(value: dict[Any, Any]) -> None:
-    parts = value["from_components"]
-    if not isinstance(parts, dict) or "year" not in parts:
-        raise _At(problem("R052", "needs at least a year", "write {year: y, month: m, day: d}"), "from_components")
-    for key, part in parts.items():
-        if key not in _COMPONENTS:
-            raise _At(problem("R010", f"unknown key {key!r}", suggestion(key, _COMPONENTS)), "from_components", key)
-        if not isinstance(part, (str, int)) or isinstance(part, bool):
-            raise _At(
-                problem("R013", f"should be a variable or whole number, not {shown(part)}", "write a name"),
-                "from_components",
-                key,
-            )
-    if "calendar" in value and value["calendar"] not in CALENDARS:
-        raise _At(
-            problem(
-                "R014", f"{shown(value['calendar'])} is not a CF calendar", suggestion(value["calendar"], CALENDARS)
-            ),
-            "calendar",
-        )
 
 
 _LIMITS = ("above", "below", "equal")

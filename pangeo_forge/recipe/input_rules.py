@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from pangeo_forge.recipe.inputs import ConcatKey, Inputs, MergeKey
+from pangeo_forge.recipe.inputs import Catalog, ConcatKey, Inputs, MergeKey
 from pangeo_forge.recipe.problems import Problem
 from pangeo_forge.recipe.scalars import date_parts
 from pangeo_forge.recipe.section import suggestion
@@ -69,7 +69,7 @@ def _source(inputs: Inputs) -> Iterator[Problem]:
                 f"{key!r} has no values",
                 "a url needs them: {start, end, step} or a list",
             )
-    elif len(inputs.concat) != 1 or not empty:
+    elif len(empty) != 1:
         what = f"{inputs.kind} needs exactly one concat entry, without values"
         where: YamlPath = ("inputs", "concat") if inputs.concat else ("inputs", inputs.kind)
         if inputs.kind != "files" or len(inputs.files or []) > 1 or inputs.concat:
@@ -79,10 +79,6 @@ def _source(inputs: Inputs) -> Iterator[Problem]:
     for key, entry in inputs.merge.items():
         if isinstance(entry.values, EmptyValues):
             yield Problem(("inputs", "merge", key), "R033", f"{key!r} has no values", "list them: [tmin, tmax]")
-        elif inputs.kind != "url":
-            yield Problem(
-                ("inputs", "merge", key), "R033", f"merge keys need a url, not {inputs.kind}", "write a url with {key}"
-            )
     if inputs.sort is not None and inputs.kind == "url":
         yield Problem(
             ("inputs", "sort"), "R060", "a url takes its order from the keys; sort has no effect", "remove sort"
@@ -126,21 +122,47 @@ def _templates(inputs: Inputs) -> Iterator[Problem]:
         used |= {u.key for u in found}
         for use in found:
             yield from _use(use, path, known)
-    if inputs.kind == "url" and not broken:
-        for kind in ("concat", "merge"):
-            for key in getattr(inputs, kind):
-                if key not in used:
-                    hint = f"put {{{key}}} into the url, or remove the key: every position would read the same file"
-                    yield Problem(("inputs", kind, key), "R032", f"{key!r} is not used in the url", hint)
+    listed = any(isinstance(entry.values, EmptyValues) for entry in inputs.concat.values())
+    if broken or (inputs.kind != "url" and not listed):
+        return
+    for kind in ("concat", "merge"):
+        for key, entry in getattr(inputs, kind).items():
+            if key not in used and not isinstance(entry.values, EmptyValues):
+                what = f"{key!r} is not used in the {inputs.kind}"
+                hint = f"put {{{key}}} into the {inputs.kind}, or remove the key: every position would read the same file"
+                yield Problem(("inputs", kind, key), "R032", what, hint)
 
 
 def _texts(inputs: Inputs, keys: dict[str, Any]) -> Iterator[tuple[YamlPath, str, dict[str, Any]]]:
     if inputs.url is not None:
         yield ("inputs", "url"), inputs.url, keys
     if inputs.listing is not None:
-        yield ("inputs", "listing", "url"), inputs.listing.url, dict(inputs.listing.keys)
+        yield ("inputs", "listing", "url"), inputs.listing.url, {**inputs.listing.keys, **_valued(keys)}
+    if inputs.glob is not None:
+        yield ("inputs", "glob"), inputs.glob, _valued(keys)
+    for i, text in enumerate(inputs.files or []):
+        yield ("inputs", "files", i), text, _valued(keys)
+    if inputs.csv is not None:
+        yield ("inputs", "csv", "path"), inputs.csv.path, _valued(keys)
+        yield ("inputs", "csv", "url"), inputs.csv.url, _valued(keys)
+    if inputs.catalog is not None:
+        yield from _catalog_texts(inputs.catalog, _valued(keys))
     if inputs.member is not None:
         yield ("inputs", "member"), inputs.member, keys
+
+
+def _valued(keys: dict[str, Any]) -> dict[str, Any]:
+    """Keys that a source may use: those whose values do not come from the source itself."""
+    return {name: key for name, key in keys.items() if not isinstance(key.values, EmptyValues)}
+
+
+def _catalog_texts(catalog: Catalog, keys: dict[str, Any]) -> Iterator[tuple[YamlPath, str, dict[str, Any]]]:
+    for kind in ("stac", "cmr"):
+        search = getattr(catalog, kind)
+        for name in type(search).model_fields if search is not None else ():
+            value = getattr(search, name)
+            if isinstance(value, str) and name != "match":
+                yield ("inputs", "catalog", kind, name), value, keys
 
 
 def _use(use: Use, path: YamlPath, keys: dict[str, Any]) -> Iterator[Problem]:
@@ -176,6 +198,8 @@ def _dated(values: Any) -> bool:
 
 def _fields(values: Any) -> set[str]:
     own = set(next(iter(values.rows.values()))) if isinstance(values, TableValues) else set()
+    if isinstance(values, DateValues) and values.restart:
+        own.add("last_day")
     return own | {str(k) for entry in values.when for k in entry if k not in BOUNDS}
 
 

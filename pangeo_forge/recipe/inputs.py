@@ -171,6 +171,7 @@ class CmrSearch(Section):
     temporal: list[str] | None = Field(None, min_length=2, max_length=2, description="First and last date.")
     bounding_box: list[float] | None = Field(None, min_length=4, max_length=4, description="west, south, east, north")
     match: str | None = Field(None, description="Regular expression that a link must match.")
+    url: str | None = Field(None, min_length=1, description="Another server with CMR's search API.")
 
     @classmethod
     def prepare(cls, data: Any) -> Any:

@@ -80,7 +80,8 @@ def read_recipes(
             ids[filled["id"]] = combination
         problems = _validate(filled, names, outcome, path)
         outcome.problems += problems
-        if any(not p.warning for p in problems):
+        # An id that differs from the folder's name spoils no combination.
+        if any(not p.warning and p.code != "R020" for p in problems):
             break
     return outcome
 

@@ -135,6 +135,7 @@ class Recipe(Section):
 
         data = {name: self.model_dump(mode="json", include={name})[name] for name in SECTIONS_THAT_AFFECT_DATA}
         data["target"].pop("name")
+        data["target"].pop("on_changed")
         data["storage_options"] = self.fetch.storage_options
         text = json.dumps(data, sort_keys=True, separators=(",", ":"), default=str)
         return hashlib.sha256(text.encode()).hexdigest()

@@ -4,7 +4,7 @@
 that is
 nothing but ``"{NAME}"`` takes the value with its type, "
     "so ``start: "{first_year}"`` can be a number. A date may be formatted:
-``{day:%Y%m%d}``; the default ``today`` is the date of the run in UTC. Matrix values may be mappings, used as
+``{day:%Y%m%d}`` or moved ``{day - 1D:%Y%m%d}``; the default ``today`` is the date of the run in UTC. Matrix values may be mappings, used as
 ``{NAME.field}``.
 """
 
@@ -23,7 +23,11 @@ from pangeo_forge.recipe.scalars import Scalar, date_parts
 from pangeo_forge.recipe.section import Section, suggestion
 from pangeo_forge.recipe.source import Source, format_path, parse_value
 
-_PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)((?:\.[A-Za-z_][A-Za-z0-9_]*)*)(?::(%[^{}]*))?\}")
+_PLACEHOLDER = re.compile(
+    r"\{([A-Za-z_][A-Za-z0-9_]*)((?:\.[A-Za-z_][A-Za-z0-9_]*)*)"
+    r"(?:\s*([+-])\s*([1-9][0-9]{0,5})(s|min|h|D|W|MS|YS)\s*)?(?::(%[^{}]*))?\}"
+)
+_SECONDS = {"s": 1, "min": 60, "h": 3600, "D": 86400, "W": 7 * 86400}
 MAX_COMBINATIONS = 10_000
 
 
@@ -96,7 +100,7 @@ def substitute(value: Any, names: Mapping[str, Any], *, top: bool = True) -> Any
     if not isinstance(value, str) or "{" not in value:
         return value
     whole = _PLACEHOLDER.fullmatch(value)
-    if whole and whole[1] in names and not whole[3]:
+    if whole and whole[1] in names and not (whole[3] or whole[6]):
         return _found(whole, names)
     return _text(value, names)
 
@@ -106,12 +110,32 @@ def _text(text: str, names: Mapping[str, Any]) -> str:
         if match[1] not in names:
             return match[0]
         value = _found(match, names)
-        parts = date_parts(str(value)) if match[3] else None
-        if match[3]:
-            return dt.datetime(*parts).strftime(match[3]) if parts and parts[0] else match[0]  # type: ignore[arg-type]
+        if match[3] or match[6]:
+            return _dated(str(value), match) or match[0]
         return match[0] if isinstance(value, (dict, list)) else str(value)
 
     return _PLACEHOLDER.sub(replace, text)
+
+
+def _dated(value: str, match: re.Match[str]) -> str | None:
+    """A date, moved and formatted as the placeholder says; None: the value is not a date, or arrives at none."""
+    parts = date_parts(value)
+    try:
+        date = dt.datetime(*parts)  # type: ignore[misc]
+        if match[3]:
+            date = _moved(date, int(f"{match[3]}{match[4]}"), match[5])
+    except (TypeError, ValueError, OverflowError):
+        return None
+    if match[6]:
+        return date.strftime(match[6].replace("%Y", f"{date.year:04d}"))
+    return date.date().isoformat() if date == dt.datetime.combine(date.date(), dt.time()) else date.isoformat()
+
+
+def _moved(date: dt.datetime, count: int, unit: str) -> dt.datetime:
+    if unit in _SECONDS:
+        return date + dt.timedelta(seconds=count * _SECONDS[unit])
+    months = date.year * 12 + date.month - 1 + count * (12 if unit == "YS" else 1)
+    return date.replace(year=months // 12, month=months % 12 + 1)
 
 
 def _found(match: re.Match[str], names: Mapping[str, Any]) -> Any:

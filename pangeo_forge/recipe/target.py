@@ -183,5 +183,10 @@ class Target(Section):
     attrs: AttributeEdit | None = Field(None, description="Global attributes to set and to delete.")
     consolidated: bool = Field(True, description="Write consolidated metadata, last.")
     append: Name | None = Field(None, description="Dimension along which later runs append.", examples=["time"])
+    on_changed: Literal["fail", "rewrite", "ignore"] = Field(
+        "fail",
+        description="With append: what to do when an input that is in the store already has changed, is gone, or came "
+        "late. rewrite builds the dataset anew; ignore keeps what is stored (an input that came late still fails).",
+    )
     name: Name | None = Field(None, description="Name of the store; default: the recipe's id.")
     reference: Reference | None = Field(None, description="For format reference: how references are kept.")

@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
 from pangeo_forge.recipe import arguments as a
+from pangeo_forge.recipe.origins import ASSIGNMENTS, assignments
 from pangeo_forge.recipe.section import Section, at, nested, problem, shown, suggestion
 
 Check = Callable[[Any], Any]
@@ -24,7 +25,7 @@ TRANSFORMS: dict[str, tuple[Check, dict[str, Any], str]] = {
     "keep": (a.names, a.NAMES, "Remove all data variables but these; globs are allowed."),
     "set_coords": (a.names, a.NAMES, "Make variables coordinates."),
     "reset_coords": (a.reset, a.RESET, "Make coordinates variables, or {drop: [..]} them."),
-    "squeeze": (a.names, a.NAMES, "Remove dimensions of length 1."),
+    "squeeze": (a.squeezed, a.SQUEEZE, "Remove dimensions of length 1; true: all of them."),
     "transpose": (a.names, a.NAMES, "Order of the dimensions."),
     "sort": (a.name_or_names, a.NAME_OR_NAMES, "Sort along the coordinates named."),
     "select": (
@@ -33,8 +34,8 @@ TRANSFORMS: dict[str, tuple[Check, dict[str, Any], str]] = {
         "By coordinate value: {lat: {min: 22, max: 31}}, whichever way the axis runs.",
     ),
     "isel": (a.positions, a.POSITIONS, "By position: {band: 0}."),
-    "expand_dims": (a.assignments, a.ASSIGNMENTS, "Add a dimension of length 1 with a coordinate: {time: FROM}."),
-    "assign_coords": (a.assignments, a.ASSIGNMENTS, "Set a coordinate: {time: FROM}."),
+    "expand_dims": (assignments, ASSIGNMENTS, "Add a dimension of length 1 with a coordinate: {time: FROM}."),
+    "assign_coords": (assignments, ASSIGNMENTS, "Set a coordinate: {time: FROM}."),
     "mask": (a.masks, a.MASKS, "Make values missing: {sst: {above: 45}}."),
     "scale": (a.scales, a.SCALES, "value * factor + offset, with new units."),
     "cast": (a.casts, a.CASTS, "Change the dtype: {ice: float32}."),

@@ -39,7 +39,7 @@ class RangeValues(Section):
     """Whole numbers from ``start`` to ``end``, both included."""
 
     start: int = Field(description="First number.", examples=[1958])
-    end: int = Field(description="Last number, included if a step falls on it.", examples=[2020])
+    end: int = Field(description="Last number, included; the steps must arrive at it.", examples=[2020])
     step: int = Field(1, ge=1, description="Distance of two numbers.")
     exclude: list[int] = Field(default_factory=list, description="Numbers to leave out.")
     when: When = _WHEN
@@ -50,7 +50,7 @@ class DateValues(Section):
 
     start: str = Field(description="First date (ISO 8601, UTC).", examples=["1981-09-01"])
     end: str = Field(
-        description="Last date, included if a step falls on it; `latest`: up to the date of the run.",
+        description="Last date, included; the steps must arrive at it. `latest`: up to the date of the run.",
         examples=["latest"],
     )
     step: Step = Field(description="Distance of two dates.", examples=["1D"])

@@ -30,9 +30,10 @@ class LoadedRecipe:
     def pattern(self) -> FilePattern:
         """The inputs, in order; listings and catalogues are read now."""
         from pangeo_forge.pattern.pattern import FilePattern
+        from pangeo_forge.runs.sources import source_context
 
         return FilePattern.from_inputs(
-            self.model.inputs, folder=self.model.folder, parameters=self.model.parameter_values, now=dt.datetime.now(dt.UTC).date()
+            self.model.inputs, folder=self.model.folder, parameters=self.model.parameter_values, now=dt.datetime.now(dt.UTC).date(), context=source_context(self.model)
         )
 
     def plan(self, *, probe: bool = False, **settings: Any) -> PlanReport:

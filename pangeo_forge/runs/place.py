@@ -1,4 +1,17 @@
-"""Where a store is put: a path of its own, or a version below a root with a pointer to the latest."""
+"""Where a dataset lives: a store at a path of its own, or versions below a root with a pointer to the latest.
+
+::
+
+    <root>/<id>/                          x.zarr                       the store itself
+        latest.json                       .x.zarr.pangeo-forge/        what belongs to it
+        20261122T101500-1a2b3c4d.zarr         lease.json
+        lease.json                            runs/...
+        runs/<run>.json                       ledger/...  objects/...  work/...
+        ledger/  objects/  work/
+
+The folder that holds lease, records and ledgers is the dataset's *home*. A store stays what any Zarr reader expects: it
+holds nothing of ours but attributes.
+"""
 
 from __future__ import annotations
 
@@ -6,56 +19,95 @@ import datetime as dt
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
-from pangeo_forge.targets.objects import open_objects
+from pangeo_forge.errors import TargetError
+from pangeo_forge.targets.conditional import Conflict, Tag, put_if, read_tagged
+from pangeo_forge.targets.objects import ObjectStore, is_local, local_path, open_objects
 
 STORE_ENDINGS = (".zarr", ".icechunk", ".parquet", ".json")
 DEFAULT_ROOT = "arco"
 LATEST = "latest.json"
+SIDECAR = ".pangeo-forge"
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where one run writes.
+    """Where one dataset is kept.
 
-    ``--target x.zarr`` is the store itself. Any other target is a root: the store is ``<root>/<id>/<version>.zarr``, and
+    ``--target x.zarr`` is the store itself. Any other target is a root: stores are ``<root>/<id>/<version>.zarr``, and
     ``<root>/<id>/latest.json`` names the version that readers follow; it changes only after verification.
     """
 
-    store: str
-    folder: str | None
-    """``<root>/<id>`` when the target is a root."""
+    home: str
+    """Folder of lease, run records and ledgers."""
+    store: str | None
+    """The store, where the target is one; None where versions are kept."""
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def of(
-        cls, target: str | None, recipe_id: str, run_id: str, options: Mapping[str, Any] | None = None
-    ) -> Place:
-        """The place for a run."""
+    def of(cls, target: str | None, recipe_id: str, options: Mapping[str, Any] | None = None) -> Place:
+        """The place of a recipe's dataset."""
         target = (target or DEFAULT_ROOT).rstrip("/")
-        if target.endswith(STORE_ENDINGS):
-            return cls(target, None, dict(options or {}))
-        folder = f"{target}/{recipe_id}"
-        return cls(f"{folder}/{run_id}.zarr", folder, dict(options or {}))
+        if not target.endswith(STORE_ENDINGS):
+            return cls(f"{target}/{recipe_id}", None, dict(options or {}))
+        return cls.of_store(target, options)
 
-    def publish(self, run: Mapping[str, Any]) -> str | None:
-        """Point ``latest.json`` to the store, in one put; None when the place is a store of its own."""
-        if self.folder is None:
-            return None
-        document = {"store": self.store.rsplit("/", 1)[1], **run}
-        objects = open_objects(self.folder, self.options)
-        objects.put(LATEST, json.dumps(document, indent=1).encode())
-        return f"{self.folder}/{LATEST}"
+    @classmethod
+    def of_store(cls, store: str, options: Mapping[str, Any] | None = None) -> Place:
+        """The place of a store at a path of its own."""
+        if is_local(store):
+            path = local_path(store)
+            return cls(str(path.with_name(f".{path.name}{SIDECAR}")), store, dict(options or {}))
+        folder, _, name = store.rpartition("/")
+        return cls(f"{folder}/.{name}{SIDECAR}", store, dict(options or {}))
 
-    def record(self, run_id: str, document: Mapping[str, Any]) -> str | None:
-        """Keep the record of a run beside the versions; None when the place is a store of its own."""
-        if self.folder is None:
+    @cached_property
+    def objects(self) -> ObjectStore:
+        """What the home holds."""
+        return open_objects(self.home, self.options)
+
+    def url_of(self, version: str) -> str:
+        """Address of a version's store."""
+        return self.store or f"{self.home}/{version}.zarr"
+
+    def current(self) -> str | None:
+        """Address of the store that readers follow, if there is one."""
+        if self.store is None:
+            latest = self.latest()[0]
+            return f"{self.home}/{latest['store']}" if latest else None
+        store = open_objects(self.store, self.options)
+        return self.store if any(store.exists(k) for k in ("zarr.json", ".zmetadata")) else None
+
+    def latest(self) -> tuple[dict[str, Any] | None, Tag]:
+        """What ``latest.json`` says, and its tag."""
+        data, tag = read_tagged(self.objects, LATEST)
+        return (None if data is None else json.loads(data)), tag
+
+    def publish(self, version: str, document: Mapping[str, Any]) -> str | None:
+        """Point ``latest.json`` to a version, in one conditional put; None when the place is a store of its own.
+
+        Raises
+        ------
+        TargetError: T034 when another run has changed it in the meantime.
+        """
+        if self.store is not None:
             return None
-        open_objects(self.folder, self.options).put(f"runs/{run_id}.json", json.dumps(document, indent=1, default=str).encode())
-        return f"{self.folder}/runs/{run_id}.json"
+        _, tag = self.latest()
+        data = json.dumps({"store": f"{version}.zarr", **document}, indent=1).encode()
+        try:
+            put_if(self.objects, LATEST, data, tag)
+        except Conflict as error:
+            raise TargetError(
+                "another run has published a version in this very moment",
+                code="T034",
+                where=f"{self.objects.url}/{LATEST}",
+                hint="run again; see `pangeo-forge status` for who it is",
+            ) from error
+        return f"{self.objects.url}/{LATEST}"
 
 
 def new_run_id(now: dt.datetime, fingerprint: str) -> str:
-    """Names a run and its version: sorts by time, tells the recipe."""
-    return f"{now:%Y%m%dT%H%M%S}-{fingerprint[:8]}"
+    """Names a run, and the version that it makes: sorts by time, tells the recipe."""
+    return f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}-{fingerprint[:8]}"

@@ -20,6 +20,7 @@ from pangeo_forge.pipeline.prepare_inputs import FailedInput, InputPreparer, Pre
 from pangeo_forge.plan import Plan, Resources, make_plan
 from pangeo_forge.recipe.model import Recipe
 from pangeo_forge.runs.settings import RunSettings
+from pangeo_forge.runs.sources import source_context
 
 SHOWN_FAILURES = 20
 
@@ -81,7 +82,11 @@ def opened_session(
 ) -> Iterator[Session]:
     """A session with a scratch folder that is removed at its end."""
     pattern = FilePattern.from_inputs(
-        recipe.inputs, folder=recipe.folder, parameters=recipe.parameter_values, now=now
+        recipe.inputs,
+        folder=recipe.folder,
+        parameters=recipe.parameter_values,
+        now=now,
+        context=source_context(recipe),
     )
     if settings.prune:
         pattern = pattern.prune(settings.prune)

@@ -23,7 +23,7 @@ from pangeo_forge.plan.plan import ArrayPlan
 from pangeo_forge.targets import sharding
 from pangeo_forge.targets.codec import ChunkCodec, fill_of, is_all_fill
 from pangeo_forge.targets.objects import ObjectStore, open_objects
-from pangeo_forge.targets.protocol import Written
+from pangeo_forge.targets.protocol import Written, digest_of
 
 NOTHING = Written(0, 0, 0, 0)
 
@@ -73,6 +73,8 @@ class ChunkStore:
     storage_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     zarr_format: int = 3
     threads: int = 2
+    origins: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Of arrays that are a window of longer ones (append): the number of the window's first object along each dim."""
 
     @cached_property
     def objects(self) -> ObjectStore:
@@ -105,6 +107,8 @@ class ChunkStore:
 
     def key(self, array: ArrayPlan, at: Sequence[int]) -> str:
         """Key of the object (chunk or shard) number ``at``."""
+        if array.name in self.origins:
+            at = [i + o for i, o in zip(at, self.origins[array.name], strict=True)]
         if self.zarr_format == 2:
             return f"{array.name}/{'.'.join(map(str, at)) or '0'}"
         return "/".join([array.name, "c", *map(str, at)])
@@ -131,7 +135,7 @@ class ChunkStore:
             self.objects.delete(key)
             return Written(0, count, raw, 0)
         self.objects.put(key, data)
-        return Written(stored, count - stored, raw, len(data))
+        return Written(stored, count - stored, raw, len(data), {key: digest_of(data)})
 
     def _read(self, array: ArrayPlan, at: tuple[int, ...], region: Region, out: np.ndarray) -> None:
         there, here = [], []

@@ -18,6 +18,9 @@ from pangeo_forge.targets.codec import fill_of
 PROVENANCE = "pangeo_forge:"
 """Prefix of the root attributes that say how a store was made; also how a store is known as ours."""
 
+STATE = f"{PROVENANCE}state"
+"""Root attribute that names the ledger of what the store holds."""
+
 Documents = dict[str, bytes]
 
 
@@ -137,4 +140,6 @@ def provenance(plan: Plan) -> Mapping[str, Any]:
     for key in ("id", "title", "fingerprint"):
         if plan.recipe.get(key):
             result[f"{PROVENANCE}recipe_{key}"] = plan.recipe[key]
+    if plan.recipe.get("state"):
+        result[STATE] = plan.recipe["state"]
     return {**result, f"{PROVENANCE}versions": versions}

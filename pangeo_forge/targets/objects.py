@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 from pangeo_forge.errors import TargetError
 from pangeo_forge.plan.layout import format_bytes
+from pangeo_forge.targets.retries import retried, unreachable
 
 WRITING = ".writing"
 """Folder inside a local store where objects are written before they get their name."""
@@ -187,7 +188,8 @@ class FsspecObjects:
         host, slash, path = rest.partition("/")
         return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
 
-    def _fs(self) -> tuple[Any, str]:
+    def filesystem(self) -> tuple[Any, str]:
+        """The file system and the root's path in it, opened once a process."""
         if self._opened is None or self._opened[0] != os.getpid():
             import fsspec
 
@@ -205,31 +207,35 @@ class FsspecObjects:
 
     def put(self, key: str, data: bytes | bytearray | memoryview) -> None:
         """One put."""
-        fs, root = self._fs()
+        fs, root = self.filesystem()
         try:
-            fs.pipe_file(f"{root}/{key}", bytes(data))
+            retried(lambda: fs.pipe_file(f"{root}/{key}", bytes(data)))
         except OSError as error:
             raise write_error(error, self.url, len(data)) from error
+        except Exception as error:
+            raise unreachable(error, self.url) from error
 
     def get(self, key: str) -> bytes | None:
         """One get."""
-        fs, root = self._fs()
+        fs, root = self.filesystem()
         try:
-            return bytes(fs.cat_file(f"{root}/{key}"))
+            return bytes(retried(lambda: fs.cat_file(f"{root}/{key}")))
         except FileNotFoundError:
             return None
+        except Exception as error:
+            raise unreachable(error, self.url) from error
 
     def exists(self, key: str) -> bool:
         """Whether the object is there, past any listing cache."""
-        fs, root = self._fs()
+        fs, root = self.filesystem()
         fs.invalidate_cache()
-        return bool(fs.exists(f"{root}/{key}"))
+        return bool(retried(lambda: fs.exists(f"{root}/{key}")))
 
     def delete(self, key: str) -> None:
         """One delete."""
-        fs, root = self._fs()
+        fs, root = self.filesystem()
         try:
-            fs.rm_file(f"{root}/{key}")
+            retried(lambda: fs.rm_file(f"{root}/{key}"))
         except (FileNotFoundError, KeyError):
             return
         except OSError as error:
@@ -237,10 +243,10 @@ class FsspecObjects:
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """One listing."""
-        fs, root = self._fs()
+        fs, root = self.filesystem()
         fs.invalidate_cache()
         try:
-            found = fs.find(f"{root}/{prefix}" if prefix else root)
+            found = retried(lambda: fs.find(f"{root}/{prefix}" if prefix else root))
         except FileNotFoundError:
             return
         start = root.lstrip("/")
@@ -249,7 +255,7 @@ class FsspecObjects:
 
     def is_empty(self) -> bool:
         """One listing of one level."""
-        fs, root = self._fs()
+        fs, root = self.filesystem()
         fs.invalidate_cache()
         try:
             return not fs.ls(root, detail=False)
@@ -258,10 +264,10 @@ class FsspecObjects:
 
     def clear(self) -> None:
         """Remove everything under the root."""
-        fs, root = self._fs()
+        fs, root = self.filesystem()
         fs.invalidate_cache()
         with contextlib.suppress(FileNotFoundError):
-            fs.rm(root, recursive=True)
+            retried(lambda: fs.rm(root, recursive=True))
 
 
 def write_error(error: OSError, url: str, size: int) -> TargetError:

@@ -3,14 +3,25 @@ workers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from pangeo_forge.plan.overlaps import Region
 from pangeo_forge.plan.plan import ArrayPlan, Plan
+
+
+Digest = tuple[int, str]
+"""Size in bytes and CRC-32C (8 hex digits) of an object."""
+
+
+def digest_of(data: bytes | bytearray | memoryview) -> Digest:
+    """What is recorded of an object when it is put. CRC-32C runs at several GB/s, and the object stores use it too."""
+    import google_crc32c
+
+    return len(data), f"{google_crc32c.value(bytes(data)):08x}"
 
 
 @dataclass(frozen=True)
@@ -23,6 +34,8 @@ class Written:
     """Chunks that are all fill value, so not stored."""
     bytes_raw: int
     bytes_stored: int
+    objects: Mapping[str, Digest] = field(default_factory=dict)
+    """Objects that were put, by key: what their bytes are, so that damage can be told later."""
 
     def __add__(self, other: Written) -> Written:
         return Written(
@@ -30,6 +43,7 @@ class Written:
             self.empty + other.empty,
             self.bytes_raw + other.bytes_raw,
             self.bytes_stored + other.bytes_stored,
+            {**self.objects, **other.objects} if self.objects and other.objects else self.objects or other.objects,
         )
 
 

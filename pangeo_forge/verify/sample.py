@@ -80,12 +80,27 @@ def _shares(template: Template, chosen: Sequence[Index]) -> Iterator[tuple[Index
         holders = [i for i in chosen if array.merge is None or tuple(i[lead:]) in array.merge]
         if not holders:
             holders = [next(p for p in template.positions if tuple(p[lead:]) in (array.merge or ()))]
-            shares.setdefault(holders[0], set())
+        holders = list(dict.fromkeys(_source(template, array, i) for i in holders))
+        for index in holders:
+            shares.setdefault(index, set())
         small = int(np.prod(array.shape, dtype=np.int64)) <= SAMPLE_ELEMENTS
         mine = holders if small else [h for k, h in enumerate(holders) if k % 4 == number % min(4, len(holders))]
         for index in mine:
             shares[index].add(array.name)
     yield from shares.items()
+
+
+def _source(template: Template, array: ArrayTemplate, index: Index) -> Index:
+    """The first input that holds the same part of an array: where inputs may differ (``coords: first``), its is written."""
+    own = [i for i, d in enumerate(template.concat_dims) if d in array.dims]
+    lead = len(template.concat_dims)
+    if len(own) == lead:
+        return index
+    return next(
+        p
+        for p in template.positions
+        if all(p[i] == index[i] for i in own) and (array.merge is None or tuple(p[lead:]) in array.merge)
+    )
 
 
 def _choose(positions: Sequence[Index], count: int, rng: random.Random) -> list[Index]:
@@ -130,7 +145,7 @@ def _compare(store: xr.Dataset, decoded: xr.Dataset, piece: _Piece) -> str | Non
         return "the store does not hold it"
     if name not in decoded.variables:
         # A concat dim that the files do not name gets its coordinate from the keys; the combine stage checks those.
-        return None if name in piece.in_store else "the input does not hold it"
+        return None if name in piece.in_store else _not_missing(store, piece)
     variable = decoded.variables[name]
     added = [d for d in piece.array.dims if d not in variable.dims]
     expected = variable.isel({d: s for d, s in piece.in_input.items() if d in variable.dims})
@@ -138,6 +153,18 @@ def _compare(store: xr.Dataset, decoded: xr.Dataset, piece: _Piece) -> str | Non
     expected = expected.transpose(*piece.array.dims)
     written = store.variables[name].isel(piece.in_store)
     return difference(np.asarray(expected.values), np.asarray(written.values))
+
+
+def _not_missing(store: xr.Dataset, piece: _Piece) -> str | None:
+    """What is wrong where the input does not hold the array (``variables: union``): all values are missing there."""
+    if not piece.array.concat_dims:
+        return None
+    written = np.asarray(store.variables[piece.array.name].isel(piece.in_store).values)
+    if written.dtype.kind in "fmM" and bool(np.all(np.isnan(written))):
+        return None
+    if written.dtype.kind in "iub" and bool(np.all(written == piece.array.fill_value)):
+        return None
+    return "the input does not hold it, yet the store has values there"
 
 
 def difference(expected: np.ndarray, written: np.ndarray) -> str | None:
@@ -166,7 +193,7 @@ def _plain(values: np.ndarray) -> np.ndarray:
     if values.dtype.kind == "S":
         return np.char.decode(values, "utf-8", "replace")
     if values.dtype.kind in "OT":
-        return values.astype(str)
+        return values.astype(object).astype(str)
     return values
 
 

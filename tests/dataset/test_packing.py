@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -46,6 +46,10 @@ def packed(draw: st.DrawFn) -> tuple[np.ndarray, dict[str, Any]]:
 @given(packed())
 def test_decode_is_what_xarray_decodes(case: tuple[np.ndarray, dict[str, Any]]) -> None:
     values, attrs = case
+    if np.asarray(attrs.get("scale_factor", 0.0)).dtype == np.dtype("f4"):
+        # xarray compares with the fill value in float32, where a number that needs more digits is not itself, or equals its
+        # neighbour; we compare numbers as stored.
+        assume(all(v != v or (v >= 0 and float(np.float32(v)) == v) for v in values.tolist()))
     # xarray swaps the bytes of the fill value of big-endian unsigned data; the oracle gets native values.
     oracle = values.astype(values.dtype.newbyteorder("=")) if "_Unsigned" in attrs else values
     with warnings.catch_warnings():

@@ -189,8 +189,8 @@ def test_no_secret_and_no_folder_in_what_is_shown() -> None:
         ({"url": "a", "glob": "b"}, "P126", "url and glob"),
         ({"url": "{tim:%Y}", "concat": {"time": [1]}}, "P102", "did you mean 'time'"),
         ({"url": "a.nc", "concat": {"time": [1, 2]}}, "P126", "does not tell files apart"),
-        ({"url": "{time:%Y}", "concat": {"time": {"start": "2000-01-01", "end": "2000-02-01", "step": "1D"}}}, "P126", "fine enough"),  # noqa: E501
-        ({"url": "{time}", "concat": {"time": {"start": "2000-01-01", "end": "2000-02-01", "step": "1D"}}}, "P104", "write a format"),  # noqa: E501
+        ({"url": "{time:%Y}", "concat": {"time": {"start": "2000-01-01", "end": "2000-02-01", "step": "1D"}}}, "P126", "fine enough"),
+        ({"url": "{time}", "concat": {"time": {"start": "2000-01-01", "end": "2000-02-01", "step": "1D"}}}, "P104", "write a format"),
         ({"url": "{a}", "concat": {"a": [1]}, "merge": {"a": [1]}}, "P126", "both"),
         ({"url": "{a}", "concat": {"a": {}}}, "P122", "no values"),
         ({"url": "{a}", "member": "{b}", "concat": {"a": [1]}}, "P102", "'b'"),

@@ -131,7 +131,7 @@ def test_forbidden_locations_are_not_read(tmp_path: Path, server: Server) -> Non
 
     context = SourceContext(check_url=check)
     for kind, spec in [
-        ("glob", "*.nc"), ("csv", {"path": f"{server.url}/t", "url": "x"}), ("listing", {"url": server.url, "match": "x"}),  # noqa: E501
+        ("glob", "*.nc"), ("csv", {"path": f"{server.url}/t", "url": "x"}), ("listing", {"url": server.url, "match": "x"}),
         ("catalog", {"stac": {"url": server.url}}), ("catalog", {"cmr": {"url": server.url, "short_name": "x"}}),
         ("catalog", {"stac": {"url": "local.json"}}),
     ]:  # fmt: skip

@@ -128,8 +128,8 @@ def test_asset_by_name(server: Server) -> None:
         ([1], {}, "I608", "no JSON object"),
         ({"type": "FeatureCollection"}, {}, "I608", "item collection"),
         ({"type": "FeatureCollection", "features": ITEMS}, {"limit": 2}, "I602", "more than 2"),
-        ({"type": "FeatureCollection", "features": ITEMS, "links": [{"rel": "next", "href": "/d"}]}, {}, "I608", "circle"),  # noqa: E501
-        ({"type": "FeatureCollection", "features": [], "links": [{"rel": "next", "href": "/e"}]}, {}, "I608", "empty page"),  # noqa: E501
+        ({"type": "FeatureCollection", "features": ITEMS, "links": [{"rel": "next", "href": "/d"}]}, {}, "I608", "circle"),
+        ({"type": "FeatureCollection", "features": [], "links": [{"rel": "next", "href": "/e"}]}, {}, "I608", "empty page"),
     ],
 )  # fmt: skip
 def test_errors(server: Server, document: Any, spec: dict[str, Any], code: str, says: str) -> None:

@@ -30,8 +30,8 @@ def test_parse_step(text: str, months: int, delta: dt.timedelta) -> None:
 
 @pytest.mark.parametrize(
     ("text", "hint"),
-    [("1 D", "1D"), ("1d", "1D"), ("3H", "3h"), ("1M", "1MS"), ("5T", "5min"), ("1year", "1YS"), ("", "number and a unit"),  # noqa: E501
-     ("0D", "number"), ("-1D", "number"), ("1.5D", "number"), ("99999999YS", "number"), ("1D" * 40, "number"), ("²D", "number")],  # noqa: E501
+    [("1 D", "1D"), ("1d", "1D"), ("3H", "3h"), ("1M", "1MS"), ("5T", "5min"), ("1year", "1YS"), ("", "number and a unit"),
+     ("0D", "number"), ("-1D", "number"), ("1.5D", "number"), ("99999999YS", "number"), ("1D" * 40, "number"), ("²D", "number")],
 )  # fmt: skip
 def test_not_a_step(text: str, hint: str) -> None:
     with pytest.raises(PlanError) as caught:

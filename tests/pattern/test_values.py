@@ -103,7 +103,7 @@ def test_when() -> None:
         ({"start": "2000-01-01", "end": "2000-01-02", "step": 1}, "P112", "step"),
         ({"start": "2000-01-01", "end": "2000-01-02", "step": "6h", "exclude": ["2000-01-01"]}, "P115", "arrive"),
         ({"start": "2000-01-01", "end": "2000-01-03", "step": "6h", "exclude": ["2000-01-02"]}, "P125", "whole day"),
-        ({"start": "2000-01-01", "end": "2000-01-03", "step": "1D", "exclude": ["2000-01-02T06:00"]}, "P125", "not one of"),  # noqa: E501
+        ({"start": "2000-01-01", "end": "2000-01-03", "step": "1D", "exclude": ["2000-01-02T06:00"]}, "P125", "not one of"),
         ({"start": "2000-01-01", "end": "2000-01-03", "step": "1D", "calendar": "lunar"}, "P114", "calendar"),
         ({"a": {"k": "x"}, "b": {}}, "P121", "same fields"),
         ({"a": {"k k": "x"}}, "P121", "name of a field"),

@@ -36,10 +36,7 @@ def rename(ds: xr.Dataset, names: dict[str, str], *, context: Context, if_presen
             raise context.error("R203", f"the new name of {old!r} is text, not {text!r}")
         if require(old, existing, "variable or dimension", context, if_present):
             new[old] = context.render(text)
-    final = [new.get(name, name) for name in existing]
-    for name in final:
-        if final.count(name) > 1:
-            raise context.error("R202", f"{name!r} would name two variables", "rename or drop the other one first")
+    _check_taken(ds, new, context)
     variables = {}
     for name, variable in variables_of(ds).items():
         moved = variable.copy(deep=False)
@@ -49,6 +46,25 @@ def rename(ds: xr.Dataset, names: dict[str, str], *, context: Context, if_presen
         variables[new.get(name, name)] = moved
     coords = [new.get(str(c), str(c)) for c in ds.coords]
     return rebuild(ds, variables, coords, _renamed_references(dict(ds.attrs), new))
+
+
+def _check_taken(ds: xr.Dataset, new: dict[str, str], context: Context) -> None:
+    """Two variables, or two dimensions, may not share a name; a 1-D variable may take that of its dimension."""
+    for what, names in (("variables", map(str, ds.variables)), ("dimensions", map(str, ds.dims))):
+        final = [new.get(name, name) for name in names]
+        taken = [name for name in final if final.count(name) > 1]
+        if taken:
+            raise context.error("R202", f"{taken[0]!r} would name two {what}", "rename or drop the other one first")
+    dims = {new.get(str(d), str(d)) for d in ds.dims}
+    for name, variable in ds.variables.items():
+        final_name = new.get(str(name), str(name))
+        final_dims = tuple(new.get(str(d), str(d)) for d in variable.dims)
+        if str(name) in new and final_name in dims and final_dims != (final_name,):
+            raise context.error(
+                "R202",
+                f"{final_name!r} is a dimension, and {str(name)!r} has the dimensions {final_dims}",
+                "only a 1-D variable along a dimension can have its name",
+            )
 
 
 def _renamed_references(attrs: dict[str, Any], new: dict[str, str]) -> dict[str, Any]:
@@ -131,7 +147,27 @@ def reset_coords(ds: xr.Dataset, names: Any, *, context: Context, if_present: bo
                 f"{name!r} is the coordinate of its dimension",
                 f"use reset_coords: {{drop: [{name}]}} or rename",
             )
-    return rebuild(ds, variables_of(ds), [c for c in map(str, ds.coords) if c not in found])
+    variables = {n: _without_mentions(v, found) for n, v in variables_of(ds).items()}
+    left = rebuild(ds, variables, [c for c in map(str, ds.coords) if c not in found])
+    left.attrs, left.encoding = _unmentioned(dict(left.attrs), found), _unmentioned(dict(left.encoding), found)
+    return left
+
+
+def _without_mentions(variable: xr.Variable, names: list[str]) -> xr.Variable:
+    """The variable, whose ``coordinates`` attribute would make coordinates of ``names`` again, without them there."""
+    changed = variable.copy(deep=False)
+    changed.attrs = _unmentioned(dict(variable.attrs), names)
+    changed.encoding = _unmentioned(dict(variable.encoding), names)
+    return changed
+
+
+def _unmentioned(attrs: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    text = attrs.get("coordinates")
+    if isinstance(text, str) and set(text.split()) & set(names):
+        words = [w for w in text.split() if w not in names]
+        rest = {k: v for k, v in attrs.items() if k != "coordinates"}
+        return rest | ({"coordinates": " ".join(words)} if words else {})
+    return attrs
 
 
 def squeeze(ds: xr.Dataset, dims: Any, *, context: Context, if_present: bool = False) -> xr.Dataset:

@@ -13,6 +13,7 @@ _SECRET_PARAMETERS = re.compile(
     re.I,
 )
 _MASK = "***"
+_UNUSUAL = re.compile(r"[^A-Za-z0-9_.%/:=&?~+!$,;'@()*\[\]-]")
 
 
 def redact_url(url: str, *, also: frozenset[str] = frozenset()) -> str:
@@ -57,6 +58,8 @@ def _is_secret(name: str, also: frozenset[str]) -> bool:
 
 def scheme_of(url: str) -> str:
     """Scheme in lower case; ``file`` for a path."""
+    if url.startswith(("https://", "http://")):
+        return "https" if url[4] == "s" else "http"
     scheme, mark, _ = url.partition("://")
     return scheme.lower() if mark and re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", scheme) else "file"
 
@@ -81,4 +84,6 @@ def local_path(url: str) -> str | None:
 
 def encoded_url(url: str) -> str:
     """``url`` with spaces and other characters that HTTP does not allow percent-encoded; what is encoded stays so."""
+    if not _UNUSUAL.search(url):
+        return url
     return quote(url.partition("#")[0], safe="%/:=&?~#+!$,;'@()*[]")

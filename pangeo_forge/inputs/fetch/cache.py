@@ -11,11 +11,13 @@ A blob is complete before its entry names it: an entry is the promise that the b
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from pangeo_forge.errors import InputError
@@ -40,6 +42,8 @@ class Entry:
     fetched_at: str
     """UTC, ISO 8601."""
     format: int = 1
+    boot: str | None = None
+    """The boot that wrote the file and did not flush it (:mod:`.durability`); None: it is on the disk."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,11 @@ class Cache:
     @property
     def root(self) -> str | None:
         """Local folder of the cache; None when it is elsewhere."""
-        return None if (path := local_path(self.url)) is None else os.path.abspath(path)
+        if "root" not in self._made:
+            path = local_path(self.url)
+            self._made["root"] = None if path is None else os.path.abspath(path)
+        found: str | None = self._made["root"]
+        return found
 
     @property
     def is_local(self) -> bool:
@@ -109,7 +117,7 @@ class Cache:
         if self.is_local:
             blob = self.blob_path(entry.sha256)
             self._folder(os.path.dirname(blob))
-            part.publish(blob)
+            part.publish(blob, flush=entry.boot is None)
         else:
             part.sync()
             self._fs().put_file(part.path, self.blob_path(entry.sha256))
@@ -117,16 +125,19 @@ class Cache:
 
     def record(self, entry: Entry) -> None:
         """Write an entry, whole or not at all."""
-        path, text = self._entry_path(entry.key), json.dumps(asdict(entry), separators=(",", ":"))
+        path, text = self._entry_path(entry.key), json.dumps(vars(entry), separators=(",", ":")).encode()
         if not self.is_local:
-            self._fs().pipe_file(path, text.encode())
+            self._fs().pipe_file(path, text)
             return
         self._folder(os.path.dirname(path))
-        draft = f"{path}.{os.getpid()}.new"
         try:
-            with open(draft, "w", encoding="utf-8") as file:
-                file.write(text)
-            os.replace(draft, path)
+            try:
+                # One write to a new file; who reads it before sees no JSON, which is no entry.
+                _write_new(path, text)
+            except FileExistsError:
+                draft = f"{path}.{os.getpid()}.{threading.get_ident()}.new"
+                _write_new(draft, text)
+                os.replace(draft, path)
         except OSError as error:
             raise from_os_error(error, path) from error
 
@@ -178,8 +189,7 @@ class Cache:
     def _read(self, path: str) -> bytes | None:
         try:
             if self.is_local:
-                with open(path, "rb") as file:
-                    return file.read()
+                return _read_small(path)
             return bytes(self._fs().cat_file(path))
         except FileNotFoundError:
             return None
@@ -213,6 +223,27 @@ class Cache:
 
             self._made["fs"] = fsspec.core.url_to_fs(self.url, **self.storage_options)[0]
         return self._made["fs"]
+
+
+def _write_new(path: str, data: bytes) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    try:
+        if os.write(fd, data) != len(data):
+            raise OSError(errno.ENOSPC, "No space left on device")
+    except OSError:
+        os.unlink(path)
+        raise
+    finally:
+        os.close(fd)
+
+
+def _read_small(path: str) -> bytes:
+    # Half the time of `open(path, "rb").read()`; one call a cached input.
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(fd, 2**20)
+    finally:
+        os.close(fd)
 
 
 def parse_entry(text: bytes) -> Entry | None:

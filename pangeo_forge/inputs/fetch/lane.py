@@ -22,9 +22,10 @@ class Lane:
         self._politeness = politeness
         self._gates = {} if gates is None else gates
         self._slot = slot
-        self._host: str | None = None
         self._origin: tuple[str, str] | None = None
         self._handle: Any = None
+        self.prepared: object = None
+        """What the handle was prepared for; the owner of the options compares it."""
 
     def gate(self, url: str) -> HostGate:
         """The gate of ``url``'s host."""
@@ -35,15 +36,17 @@ class Lane:
 
     def enter(self, url: str) -> None:
         """Hold a slot of ``url``'s host, and wait until a request is due there."""
-        host, gate = host_of(url), self.gate(url)
+        parts = urlsplit(url)
+        origin = (parts.scheme, parts.netloc)
+        same = self._slot is not None and self._origin == origin
+        gate = self._slot.gate if self._slot is not None and same else self.gate(url)
         if self._slot is not None and (self._slot.gate is not gate or self._slot.wanted()):
             self.close()
         if self._slot is None:
             self._slot = gate.acquire()
-        parts = urlsplit(url)
-        if self._origin != (parts.scheme, parts.netloc):
+        if self._origin != origin:
             self.drop_connection()  # before the new one opens: one slot, one connection
-        self._host, self._origin = host, (parts.scheme, parts.netloc)
+        self._origin = origin
         gate.throttle()
 
     def handle(self) -> Any:
@@ -51,7 +54,7 @@ class Lane:
         if self._handle is None:
             import pycurl
 
-            self._handle = pycurl.Curl()
+            self._handle, self.prepared = pycurl.Curl(), None
         return self._handle
 
     def spare(self, url: str, count: int) -> list[Lane]:
@@ -75,4 +78,4 @@ class Lane:
         if self._slot is not None:
             self._slot.release()
             self._slot = None
-        self._host = self._origin = None
+        self._origin = None

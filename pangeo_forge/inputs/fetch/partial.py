@@ -14,6 +14,7 @@ from pangeo_forge.inputs.fetch.model import Remote
 KEEP_OVER = 8 * 2**20
 """Bytes from which an unfinished file is kept for a later process; below, starting again is cheaper."""
 _BLOCK = 2**20
+_HEAD = 512
 
 
 class PartialFile:
@@ -29,7 +30,9 @@ class PartialFile:
         self.remote = Remote()
         self.size = 0
         self._hash = hashlib.sha256()
+        self._first = b""
         self._state_written = False
+        self._published = False
         self._fd = self._locked()
         self._recall()
 
@@ -59,6 +62,7 @@ class PartialFile:
             self.remote = Remote(state["size"], state["etag"], state["last_modified"], True)
             keep = min(size, int(state["trusted"])) if state["trusted"] is not None else size
         except (OSError, ValueError, KeyError, TypeError):
+            self._state_written = os.path.exists(self.path + ".json")  # torn: to be removed
             self.restart()
             return
         self._state_written = True
@@ -78,6 +82,7 @@ class PartialFile:
         os.ftruncate(self._fd, 0)
         self.size = 0
         self._hash = hashlib.sha256()
+        self._first = b""
         self._drop_state()
         self.remote = Remote()
 
@@ -93,6 +98,8 @@ class PartialFile:
         """Append ``data``."""
         try:
             view = memoryview(data)
+            if not self.size:
+                self._first = bytes(view[:_HEAD])
             while view:
                 done = os.pwrite(self._fd, view, self.size)
                 self._hash.update(view[:done])
@@ -133,18 +140,20 @@ class PartialFile:
         """Digest of what was written."""
         return self._hash.hexdigest()
 
-    def head(self, count: int = 512) -> bytes:
+    def head(self) -> bytes:
         """The first bytes."""
-        return os.pread(self._fd, count, 0)
+        return self._first if len(self._first) == min(_HEAD, self.size) else os.pread(self._fd, _HEAD, 0)
 
-    def publish(self, path: str) -> None:
-        """Make it durable, then give it its name."""
+    def publish(self, path: str, *, flush: bool = True) -> None:
+        """Give it its name; ``flush`` makes it durable before."""
         try:
-            os.fsync(self._fd)
+            if flush:
+                os.fsync(self._fd)
             os.replace(self.path, path)
         except OSError as error:
             raise from_os_error(error, path) from error
         self._drop_state()
+        self._published = True
 
     def sync(self) -> None:
         """Flush to the disk."""
@@ -161,7 +170,7 @@ class PartialFile:
         if self._fd < 0:
             return
         try:
-            if not self._state_written and self._is_ours():
+            if not self._published and not self._state_written and self._is_ours():
                 os.unlink(self.path)
         finally:
             os.close(self._fd)
@@ -188,7 +197,7 @@ class PartialFile:
         self._state_written = True
 
     def _drop_state(self) -> None:
-        if self._state_written or os.path.exists(self.path + ".json"):
+        if self._state_written:
             for name in (self.path + ".json", self.path + ".json.new"):
                 if os.path.exists(name):
                     os.unlink(name)

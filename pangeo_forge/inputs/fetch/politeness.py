@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from pangeo_forge.inputs.fetch.failure import from_os_error
 
 _POLL = 0.02
+_LOOK = 0.05
+"""Seconds after which a pause that another process was asked for is noticed."""
 LEASE = 1.0
 """Seconds that a connection may be kept while another process waits for it."""
 
@@ -75,7 +77,7 @@ class HostGate:
             raise from_os_error(error, self.folder) from error
         self._waiting = os.path.join(self.folder, "waiting")
         self._schedule = os.path.join(self.folder, "schedule")
-        self._paused_checked = 0.0
+        self._paused_until = self._looked = 0.0
 
     def acquire(self) -> Slot:
         """A slot; waits until one is free."""
@@ -126,11 +128,14 @@ class HostGate:
         """Seconds to wait; takes a place in the schedule when there is a rate."""
         now = time.time()
         if not self._interval:
-            try:
-                with open(self._schedule, "rb") as file:
-                    return _unpack(file.read())[1] - now
-            except FileNotFoundError:
-                return 0.0
+            if not 0 <= now - self._looked < _LOOK:
+                self._looked = now
+                try:
+                    with open(self._schedule, "rb") as file:
+                        self._paused_until = _unpack(file.read())[1]
+                except FileNotFoundError:
+                    self._paused_until = 0.0
+            return self._paused_until - now
         with _Locked(self._schedule) as record:
             start = max(now, record.due, record.paused_until)
             record.due = start + self._interval
@@ -139,7 +144,7 @@ class HostGate:
     def pause(self, seconds: float) -> None:
         """All processes leave the host alone for ``seconds`` (Retry-After)."""
         with _Locked(self._schedule) as record:
-            record.paused_until = max(record.paused_until, time.time() + seconds)
+            record.paused_until = self._paused_until = max(record.paused_until, time.time() + seconds)
 
 
 class Slot:

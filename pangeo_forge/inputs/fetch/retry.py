@@ -23,6 +23,10 @@ def with_retries(
     Pauses double from ``options.first_pause`` with jitter; never shorter than a Retry-After (up to ``max_pause``).
     ``before_sleep`` gets the failure and the pause. Raises InputError I304 at the end.
     """
+    try:
+        return attempt()
+    except Transient as error:
+        first: Transient | None = error
     counted = 0
     backoff = wait_exponential_jitter(multiplier=options.first_pause, max=options.max_pause, jitter=options.first_pause)
 
@@ -39,9 +43,17 @@ def with_retries(
     def announce(state: RetryCallState) -> None:
         before_sleep(_failure(state), state.next_action.sleep if state.next_action else 0.0)
 
+    def again() -> T:
+        # The first attempt was made outside of tenacity, whose loop costs as much as fetching a small file.
+        nonlocal first
+        if first is not None:
+            failure, first = first, None
+            raise failure
+        return attempt()
+
     loop = Retrying(stop=stop, wait=wait, retry=retry_if_exception_type(Transient), before_sleep=announce, reraise=True)
     try:
-        return loop(attempt)
+        return loop(again)
     except Transient as error:
         raise gave_up(where, options.retries + 1, error.reason) from None
 

@@ -93,7 +93,9 @@ class H5pyArray:
         """Values in ``region``."""
         import h5py
 
-        with h5py.File(self.path, "r", locking=False) as file:
+        from pangeo_forge.inputs.hdf5_layout import open_shared
+
+        with h5py.File(open_shared(self.path.encode())) as file:
             values = np.asarray(file[self.array][(*region, ...)])
         return texts(values) if values.dtype.kind == "O" else values
 
@@ -101,7 +103,9 @@ class H5pyArray:
 def _described(path: str, array: str) -> H5pyArray:
     import h5py
 
-    with h5py.File(path, "r", locking=False) as file:
+    from pangeo_forge.inputs.hdf5_layout import open_shared
+
+    with h5py.File(open_shared(path.encode())) as file:
         dataset = file[array]
         return H5pyArray(path, array, dataset.shape, dataset.dtype, dataset.chunks)
 

@@ -1,0 +1,56 @@
+"""How listings, tables and catalogs of a recipe are read: politely and signed in as its ``fetch`` section says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pangeo_forge.inputs.fetch.address import host_of
+from pangeo_forge.inputs.fetch.credentials import Provider, Secrets
+from pangeo_forge.inputs.fetch.guard import Guard
+from pangeo_forge.inputs.fetch.options import FetchOptions
+from pangeo_forge.inputs.fetch.signing import Signer
+from pangeo_forge.pattern.sources import SourceContext
+from pangeo_forge.recipe.inputs import Inputs
+from pangeo_forge.recipe.model import Recipe
+
+
+def source_context(recipe: Recipe, *, guard: Guard | None = None, secrets: Provider | None = None) -> SourceContext:
+    """What :meth:`FilePattern.from_inputs` needs to read the recipe's sources.
+
+    Parameters
+    ----------
+    guard: rules for an untrusted recipe: each URL passes it, redirects included, and the number of inputs is bounded.
+    secrets: the bakery's secrets; else those of the environment.
+    """
+    options = FetchOptions.from_recipe(recipe.fetch)
+    return SourceContext(
+        check_url=None if guard is None else guard.check_url,
+        storage_options=options.storage_options,
+        attempts=options.retries + 1,
+        sign=_sign(recipe.inputs, options, guard, secrets),
+        headers=options.headers,
+        timeout=options.timeout,
+        limit=SourceContext.limit if guard is None or guard.max_count is None else guard.max_count,
+    )
+
+
+class _Sign:
+    """Signs requests for pages; the secret is resolved when the first page is asked for, never for a template."""
+
+    def __init__(self, signer: Signer, named: bool) -> None:
+        self._signer, self._named = signer, named
+
+    def __call__(self, url: str, first: str) -> tuple[str, Mapping[str, str]]:
+        auth = self._signer.auth
+        if not self._named and auth is not None and auth.kind not in ("netrc", "earthdata"):
+            # The catalog is not one that the recipe names, so its credential is not meant for it.
+            return url, {}
+        return self._signer.sign(url, first)
+
+
+def _sign(inputs: Inputs, options: FetchOptions, guard: Guard | None, secrets: Provider | None) -> _Sign | None:
+    if options.auth is None or inputs.kind in ("url", "files"):
+        return None
+    catalog = inputs.catalog
+    named = catalog is None or catalog.cmr is None or bool(catalog.cmr.url and host_of(catalog.cmr.url))
+    return _Sign(Signer(options.auth, Secrets(secrets), guard), named)

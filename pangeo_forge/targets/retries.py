@@ -1,0 +1,73 @@
+"""Requests to an object store again, when the store or the way to it failed for a moment: a bounded number of times.
+
+The clients of gcsfs and s3fs retry what they know as transient by themselves. What passes through them (a connection that
+breaks in the middle of an answer, a 503 that lasts) is tried here again with growing pauses. All requests of this
+program may be done twice: puts write the same bytes, deletes of what is gone are nothing, and conditional puts look at
+what is there when they are refused (see ``conditional.py``).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TypeVar
+
+from pangeo_forge.errors import PangeoForgeError, TargetError
+
+T = TypeVar("T")
+
+TRIES = 5
+LONGEST_PAUSE = 10.0
+"""Seconds."""
+
+_LASTING = (FileNotFoundError, PermissionError, FileExistsError, IsADirectoryError, NotADirectoryError)
+_STATUS = ("code", "status", "status_code")
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same request may succeed a moment later."""
+    if isinstance(error, (PangeoForgeError, *_LASTING)) or not isinstance(error, Exception):
+        return False
+    status = next((getattr(error, name) for name in _STATUS if getattr(error, name, None) is not None), None)
+    try:
+        number = int(status) if status is not None else None
+    except (TypeError, ValueError):
+        number = None
+    if number is not None:
+        return number in (408, 425, 429) or number >= 500
+    if isinstance(error, (ConnectionError, TimeoutError)):
+        return True
+    module = type(error).__module__.partition(".")[0]
+    return isinstance(error, OSError) or module in ("aiohttp", "botocore", "google", "requests", "asyncio")
+
+
+def retried(request: Callable[[], T], *, tries: int = TRIES, pause: float | None = None) -> T:
+    """The answer to ``request``, which may be sent ``tries`` times; the last error when none succeeds.
+
+    Parameters
+    ----------
+    pause: seconds before the second try; later ones double, with jitter. Default: 0.5 s, or what
+        ``PANGEO_FORGE_RETRY_PAUSE`` says.
+    """
+    from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+    first = float(os.environ.get("PANGEO_FORGE_RETRY_PAUSE", "0.5")) if pause is None else pause
+    attempts = Retrying(
+        stop=stop_after_attempt(tries),
+        wait=wait_random_exponential(multiplier=first, max=LONGEST_PAUSE),
+        retry=retry_if_exception(is_transient),
+        reraise=True,
+    )
+    return attempts(request)
+
+
+def unreachable(error: Exception, url: str) -> Exception:
+    """The user's words for a store that does not answer as a store; errors that are the user's already stay."""
+    if isinstance(error, PangeoForgeError):
+        return error
+    return TargetError(
+        f"the store does not answer as it should: {type(error).__name__}: {str(error)[:200]}",
+        code="T013",
+        where=url,
+        hint="see whether the address, the endpoint and the credentials are right, then run again; what is done is kept",
+    )
