@@ -15,14 +15,16 @@ _AHEAD = 256
 
 
 class Crew(Generic[R]):
-    """Runs ``work(item, lane)`` on all items, lazily; yields (position, result) in the order of completion.
+    """Runs ``work(item, lane)`` on all items, given with their positions, lazily; yields (position, result) in the order of completion.
 
     A thread that has to wait for the consumer gives its slot back first. An exception of ``work`` ends the crew and
     comes out of the iteration.
     """
 
-    def __init__(self, items: Iterable[FetchItem], work: Callable[[FetchItem, Lane], R], lanes: list[Lane]) -> None:
-        self._source = enumerate(items)
+    def __init__(
+        self, items: Iterable[tuple[int, FetchItem]], work: Callable[[FetchItem, Lane], R], lanes: list[Lane]
+    ) -> None:
+        self._source = iter(items)
         self._work = work
         self._lanes = lanes
         self._lock = threading.Lock()

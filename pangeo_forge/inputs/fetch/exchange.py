@@ -19,9 +19,10 @@ from pangeo_forge.errors import InputError
 from pangeo_forge.inputs.fetch.credentials import REDACTOR
 from pangeo_forge.inputs.fetch.failure import Transient, refused
 from pangeo_forge.inputs.fetch.guard import Guard
+from pangeo_forge.inputs.fetch.lane import Lane
 
 _BUFFER = 512 * 1024
-_HEADER_LIMIT = 256 * 1024
+_DROPPED_LIMIT = 256 * 1024
 
 
 @dataclass
@@ -52,34 +53,40 @@ class Exchange:
         self._guard = guard
         self._wants_body: bool | None = None
         self._error: BaseException | None = None
-        self._header_bytes = 0
+        self._dropped = 0
+        self._lines: list[bytes] = []
         self._heard = 0.0
         self._patience = 0.0
 
     def perform(
-        self, curl: Any, url: str, headers: Mapping[str, str], timeout: float, *, head: bool = False
+        self, lane: Lane, url: str, headers: Mapping[str, str], timeout: float, *, head: bool = False
     ) -> Response:
         """Send the request and receive the answer. Raises Transient, InputError, or what a callback raised."""
         import pycurl
 
-        _prepare(curl, timeout, self._guard)
+        curl = lane.handle()
+        # Options stay on a handle: all but those of one request are set once a connection.
+        if lane.prepared != (timeout, self._guard, head):
+            _prepare(curl, timeout, self._guard)
+            curl.setopt(pycurl.NOBODY, 1 if head else 0)
+            if not head:
+                curl.setopt(pycurl.HTTPGET, 1)
+            lane.prepared = (timeout, self._guard, head)
         curl.setopt(pycurl.URL, url)
         curl.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in headers.items()])
-        curl.setopt(pycurl.HEADERFUNCTION, self._header)
+        curl.setopt(pycurl.HEADERFUNCTION, self._lines.append)
         curl.setopt(pycurl.WRITEFUNCTION, self._body)
-        curl.setopt(pycurl.NOBODY, 1 if head else 0)
-        if not head:
-            curl.setopt(pycurl.HTTPGET, 1)
         if self._guard is not None:
             curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
         # libcurl's own speed limit averages over five seconds: it ends drips, this ends silence.
         self._heard, self._patience = time.monotonic(), timeout
-        curl.setopt(pycurl.NOPROGRESS, 0)
         curl.setopt(pycurl.XFERINFOFUNCTION, self._tick)
         try:
             curl.perform()
         except pycurl.error as error:
             self._fail(error)
+        if self._wants_body is None:
+            self._parse()
         if self._error is None and self._wants_body is None:
             self._try(self._begin)  # a body of no bytes
         if self._error is not None and not isinstance(self._error, Stop):
@@ -113,23 +120,21 @@ class Exchange:
             return False
         return True
 
-    def _header(self, line: bytes) -> int | None:
-        self._heard = time.monotonic()
-        self._header_bytes += len(line)
-        if self._header_bytes > _HEADER_LIMIT:
-            self._error = Transient("the server's headers never end")
-            return -1
-        text = line.decode("latin-1").rstrip("\r\n")
-        if text.startswith("HTTP/") and ":" not in text.split(" ")[0]:
-            parts = text.split(" ", 2)
-            self.response = Response(int(parts[1]) if len(parts) > 1 and parts[1].isdigit() else 0)
-        elif text:
+    def _parse(self) -> None:
+        """Take the last answer of the header lines (others are interim ones); libcurl bounds their number and length."""
+        for line in self._lines:
+            text = line.decode("latin-1")
+            if text.startswith("HTTP/") and ":" not in text.split(" ")[0]:
+                parts = text.split(None, 2)
+                self.response = Response(int(parts[1]) if len(parts) > 1 and parts[1].isdigit() else 0)
+                continue
             name, _, value = text.partition(":")
             name = name.strip().lower()
             if name == "set-cookie":
                 self.response.cookies.append(value.strip())
-            self.response.headers[name] = value.strip()
-        return None
+            if name:
+                self.response.headers[name] = value.strip()
+        self._lines.clear()
 
     def _tick(self, *_: int) -> int:
         if time.monotonic() - self._heard < self._patience:
@@ -138,6 +143,7 @@ class Exchange:
         return 1
 
     def _begin(self) -> None:
+        self._parse()
         self._wants_body = self._on_head(self.response)
 
     def _body(self, data: bytes) -> int | None:
@@ -145,12 +151,17 @@ class Exchange:
         if self._wants_body is None and not self._try(self._begin):
             return -1
         if not self._wants_body:
-            self._header_bytes += len(data)
-            if self._header_bytes > _HEADER_LIMIT:  # an error page that never ends: closing costs less than reading it
+            self._dropped += len(data)
+            if self._dropped > _DROPPED_LIMIT:  # an error page that never ends: closing costs less than reading it
                 self._error = Stop()
                 return -1
             return None
-        return None if self._try(lambda: self._on_body(data)) else -1
+        try:
+            self._on_body(data)
+        except BaseException as error:  # noqa: BLE001 - as in _try
+            self._error = error
+            return -1
+        return None
 
     def _open_socket(self, purpose: int, address: Any) -> Any:
         import pycurl
@@ -170,6 +181,7 @@ def _prepare(curl: Any, timeout: float, guard: Guard | None) -> None:
 
     curl.reset()  # options only: connections and the DNS cache live on
     curl.setopt(pycurl.NOSIGNAL, 1)
+    curl.setopt(pycurl.NOPROGRESS, 0)
     curl.setopt(pycurl.BUFFERSIZE, _BUFFER)
     curl.setopt(pycurl.MAXCONNECTS, 1)
     curl.setopt(pycurl.FOLLOWLOCATION, 0)

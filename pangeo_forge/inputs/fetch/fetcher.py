@@ -7,7 +7,9 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import chain
 from typing import TypeVar
 
 from pangeo_forge.errors import InputError, PangeoForgeError
@@ -16,6 +18,7 @@ from pangeo_forge.inputs.fetch.address import cache_key, redact_url, scheme_of
 from pangeo_forge.inputs.fetch.cache import Cache, Entry
 from pangeo_forge.inputs.fetch.credentials import REDACTOR, Provider, Secrets
 from pangeo_forge.inputs.fetch.crew import Crew
+from pangeo_forge.inputs.fetch.durability import boot_id
 from pangeo_forge.inputs.fetch.failure import Transient
 from pangeo_forge.inputs.fetch.guard import Guard
 from pangeo_forge.inputs.fetch.lane import Lane
@@ -121,7 +124,10 @@ class Fetcher:
         def one(item: FetchItem, lane: Lane) -> FetchedInput:
             return self._fetch(item, lane, check or self._check, revalidate, verify)
 
-        yield from self._each((_item(i) for i in items), one)
+        def here(item: FetchItem) -> FetchedInput | None:
+            return self._here(item, check or self._check, verify, known=not revalidate)
+
+        yield from self._each((_item(i) for i in items), one, here)
 
     def exists(self, url: str, label: str = "") -> bool:
         """True when the server (or the disk) has ``url``; raises when that cannot be found out."""
@@ -165,27 +171,31 @@ class Fetcher:
     # -- one input ------------------------------------------------------------------------------------------------
 
     def _fetch(self, item: FetchItem, lane: Lane, check: Check | None, revalidate: bool, verify: bool) -> FetchedInput:
-        self._admit(item)
-        if scheme_of(item.url) == "file":
-            return local_input(item, check, digest=verify)
-        key = cache_key(item.url, also=self._also_secret)
-        entry = self.cache.entry(key)
-        if entry is not None and not revalidate and (hit := self._hit(entry, item, check, verify)) is not None:
-            return hit
+        if (found := self._here(item, check, verify, known=not revalidate)) is not None:
+            return found
+        key = self._key(item)
         part = self.cache.partial(key, self.scratch)
         try:
             # Another worker may have fetched it while we waited for the lock.
             fresh = self.cache.entry(key)
-            if (
-                fresh is not None
-                and not revalidate
-                and fresh != entry
-                and (hit := self._hit(fresh, item, check, verify))
-            ):
+            if fresh is not None and not revalidate and (hit := self._hit(fresh, item, check, verify)):
                 return hit
             return self._renew(item, lane, part, check, fresh if revalidate else None, key)
         finally:
             part.close()
+
+    def _here(self, item: FetchItem, check: Check | None, verify: bool, *, known: bool) -> FetchedInput | None:
+        """A local input, or (``known``) what is in the cache: all that needs no network."""
+        if scheme_of(item.url) == "file":
+            self._admit(item)
+            return local_input(item, check, digest=verify)
+        if not known:
+            return None
+        entry = self.cache.entry(self._key(item))
+        return None if entry is None else self._hit(entry, item, check, verify)
+
+    def _key(self, item: FetchItem) -> str:
+        return cache_key(item.url, also=self._also_secret)
 
     def _renew(
         self, item: FetchItem, lane: Lane, part: PartialFile, check: Check | None, known: Entry | None, key: str
@@ -205,7 +215,9 @@ class Fetcher:
             raise
         said = remote or part.remote
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        entry = Entry(key, self._shown(item.url), part.size, part.sha256, said.etag, said.last_modified, now)
+        boot = boot_id() if self.cache.is_local else None
+        shown = self._shown(item.url)
+        entry = Entry(key, shown, part.size, part.sha256, said.etag, said.last_modified, now, boot=boot)
         return self._publish(part, entry, item)
 
     def _publish(self, part: PartialFile, entry: Entry, item: FetchItem) -> FetchedInput:
@@ -224,6 +236,8 @@ class Fetcher:
 
     def _hit(self, entry: Entry, item: FetchItem, check: Check | None, verify: bool) -> FetchedInput | None:
         """The cached copy; None (and its entry is gone) when it is damaged."""
+        if entry.boot is not None and entry.boot != boot_id():
+            return self._settled(entry, item, check, verify)
         where = self._where(item)
         try:
             path = self._local_copy(entry)
@@ -243,6 +257,15 @@ class Fetcher:
         if not self.cache.is_local and os.path.exists(self._copy_path(entry.sha256)):
             os.unlink(self._copy_path(entry.sha256))
         return None
+
+    def _settled(self, entry: Entry, item: FetchItem, check: Check | None, verify: bool) -> FetchedInput | None:
+        """As :meth:`_hit` for what another boot wrote: read once before it is trusted."""
+        if inventory.check_entry(self.cache, entry) is not None:
+            self.cache.forget(entry, blob=True)
+            return None
+        entry = replace(entry, boot=None)
+        self.cache.record(entry)
+        return self._hit(entry, item, check, verify)
 
     def _local_copy(self, entry: Entry) -> str:
         if self.cache.is_local:
@@ -319,22 +342,51 @@ class Fetcher:
         return f"{item.label} ({shown})" if item.label and item.label != item.url else shown
 
     def _each(
-        self, items: Iterator[FetchItem], work: Callable[[FetchItem, Lane], T]
+        self,
+        items: Iterator[FetchItem],
+        work: Callable[[FetchItem, Lane], T],
+        here: Callable[[FetchItem], T | None] | None = None,
     ) -> Iterator[tuple[int, T | FailedInput]]:
-        """``work`` on all ``items``, several at a time; lazily. Errors for users become records."""
+        """``work`` on all ``items``, several at a time; lazily. Errors for users become records.
 
-        def one(item: FetchItem, lane: Lane) -> T | FailedInput:
-            name = item.label or self._shown(item.url)
+        As long as ``here`` answers (local inputs, cached copies), no thread is started; nor is one without a cache,
+        where the consumer takes one input after the other.
+        """
+
+        def recorded(item: FetchItem, call: Callable[[], T]) -> T | FailedInput:
             try:
-                found = work(item, lane)
+                found = call()
             except PangeoForgeError as error:
-                lane.close()
-                self.progress.finished(name, failed=True)
+                self.progress.finished(item.label or self._shown(item.url), failed=True)
                 return FailedInput.of(item, self._shown(item.url), error)
-            self.progress.finished(name)
+            self.progress.finished(item.label or self._shown(item.url))
             return found
 
-        yield from Crew(items, one, [self._lane() for _ in range(self._politeness.slots)])
+        def one(item: FetchItem, lane: Lane) -> T | FailedInput:
+            found = recorded(item, lambda: work(item, lane))
+            if isinstance(found, FailedInput):
+                lane.close()
+            return found
+
+        left = enumerate(items)
+        if here is not None:
+            for place, item in left:
+                found = recorded(item, lambda item=item: here(item))  # type: ignore[misc]
+                if found is None:
+                    left = chain([(place, item)], left)
+                    break
+                yield place, found
+            else:
+                return
+        if not self.options.cache:
+            lane = self._lane()
+            try:
+                for place, item in left:
+                    yield place, one(item, lane)
+            finally:
+                lane.close()
+            return
+        yield from Crew(left, one, [self._lane() for _ in range(self._politeness.slots)])
 
 
 def _item(item: Item) -> FetchItem:

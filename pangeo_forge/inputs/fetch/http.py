@@ -142,12 +142,15 @@ class HttpTransfer:
             target, signed = self.signer.sign(here, first)
             lane.enter(here)
             sent = {"User-Agent": _AGENT, "Accept": "*/*", "Accept-Encoding": "identity"}
-            if host_of(here) == host_of(first):
-                sent |= self.options.headers
-            sent |= dict(headers) | signed | self.cookies.header(target)
+            if here == first or host_of(here) == host_of(first):
+                sent.update(self.options.headers)
+            sent.update(headers)
+            sent.update(signed)
+            sent.update(self.cookies.header(target))
             exchange = Exchange(where, on_head, on_body, self.guard)
-            response = exchange.perform(lane.handle(), target, sent, self.options.timeout, head=head)
-            self.cookies.keep(target, response.cookies)
+            response = exchange.perform(lane, target, sent, self.options.timeout, head=head)
+            if response.cookies:
+                self.cookies.keep(target, response.cookies)
             location = response.headers.get("location")
             if response.status not in _REDIRECTS or not location:
                 return response
