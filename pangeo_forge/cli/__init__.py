@@ -108,10 +108,17 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _fail(text: str, as_json: bool, detail: dict[str, Any]) -> None:
+    text, detail = _masked(text), _masked(detail)
     if as_json:
         click.echo(json.dumps({"ok": False, "error": {"message": text, **detail}}))
     else:
         click.echo(click.style("error: ", fg="red", bold=True) + text, err=True)
+
+
+def _masked(value: Any) -> Any:
+    """``value`` without the secrets that this process has learned; it can have learned none before it fetched."""
+    credentials = sys.modules.get("pangeo_forge.inputs.fetch.credentials")
+    return value if credentials is None else credentials.REDACTOR.masked(value)
 
 
 __all__ = ["COMMANDS", "UsageError", "app", "main"]

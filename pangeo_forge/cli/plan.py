@@ -37,12 +37,13 @@ def plan(recipe: str, probe: bool, as_json: bool, **given: Any) -> None:
         from pangeo_forge.runs.planning import plan_recipe
 
         found = plan_recipe(loaded, settings_from(given), shown, probe=probe)
+    # Absent inputs that the recipe does not excuse would end the run: the plan says so by its exit code.
+    good = not found.absent or loaded.inputs.on_missing != "fail"
     if as_json:
-        click.echo(json.dumps({"ok": not found.absent, **found.to_json()}, default=str))
+        click.echo(json.dumps({"ok": good, **found.to_json()}, default=str))
     else:
         _show(found)
-    # Absent inputs that the recipe does not excuse would end the run: the plan says so by its exit code.
-    sys.exit(1 if found.absent and loaded.inputs.on_missing == "fail" else 0)
+    sys.exit(0 if good else 1)
 
 
 def _show(found: Any) -> None:

@@ -44,8 +44,14 @@ def run(recipe: str, as_json: bool, **given: Any) -> None:
 
 def settings_from(given: dict[str, Any]) -> Any:
     """Run settings from command line options."""
+    from pangeo_forge.errors import PlanError, UsageError
+    from pangeo_forge.plan.layout import parse_bytes
     from pangeo_forge.runs.settings import DEFAULT_MEMORY, RunSettings
 
+    try:
+        parse_bytes(given["max_memory"] or DEFAULT_MEMORY)
+    except PlanError as error:
+        raise UsageError(error.message, code="U001", where="--max-memory", hint=error.hint) from None
     return RunSettings(
         target=given.get("target"),
         cache=given["cache"],
@@ -56,6 +62,11 @@ def settings_from(given: dict[str, Any]) -> Any:
         overwrite=given.get("overwrite", False),
         allow_python=given["allow_python"],
         verify=not given.get("no_verify", False),
+        untrusted=given["untrusted"],
+        allow_hosts=given["allow_hosts"],
+        allow_schemes=("https", *given["allow_schemes"]),
+        max_inputs=given["max_inputs"],
+        max_input_size=given["max_input_size"],
     )
 
 

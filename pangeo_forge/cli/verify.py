@@ -24,7 +24,7 @@ def verify(store: str, recipe: str | None, full: bool, as_json: bool) -> None:
     \b
     Example:
       pangeo-forge verify ./oisst.zarr
-      pangeo-forge verify gs://bucket/arco/noaa-oisst/20260101T000000-1a2b3c4d.zarr --full --recipe noaa-oisst
+      pangeo-forge verify gs://bucket/oisst.zarr --full --recipe noaa-oisst
     """
     from pangeo_forge.cli.progress_bars import front_end
 

@@ -13,11 +13,13 @@ from uuid import uuid4
 from pangeo_forge.dataset.model import Index
 from pangeo_forge.errors import InputError, PangeoForgeError
 from pangeo_forge.inputs.arrays import ArrayCache
-from pangeo_forge.inputs.fetch import Cache, FailedInput, FetchedInput, Fetcher, FetchOptions, Guard
+from pangeo_forge.inputs.fetch import Cache, FailedInput, FetchedInput, Fetcher, FetchOptions, Guard, Progress
 from pangeo_forge.inputs.fetch.address import local_path, redact_url
+from pangeo_forge.inputs.fetch.watch import FetchWatch
 from pangeo_forge.inputs.lazy import ArraySource, Locator
 from pangeo_forge.inputs.openers import opened
 from pangeo_forge.inputs.source import InputSource, OpenOptions
+from pangeo_forge.progress import at
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -52,6 +54,8 @@ class Archive:
     guard: Guard | None = None
     scratch: str | None = None
     allow_python: bool = False
+    channel: str = ""
+    """Where fetching tells its progress."""
     token: str = field(default_factory=lambda: uuid4().hex)
     """All copies of an archive in one process share one fetcher."""
 
@@ -63,10 +67,21 @@ class Archive:
         """This process's fetcher."""
         with _lock:
             if self.token not in _fetchers:
+                watch = FetchWatch(at(self.channel), len(self.pattern))
                 _fetchers[self.token] = Fetcher(
-                    FetchOptions.from_recipe(self.recipe.fetch), self.cache, guard=self.guard
+                    FetchOptions.from_recipe(self.recipe.fetch),
+                    self.cache,
+                    guard=self.guard,
+                    progress=Progress(watch, interval=0.2),
                 )
             return _fetchers[self.token]
+
+    def tell_fetched(self) -> None:
+        """Fetching is over, as far as this process goes: show its last figures."""
+        with _lock:
+            fetcher = _fetchers.get(self.token)
+        if fetcher is not None and isinstance(fetcher.progress.listener, FetchWatch):
+            fetcher.progress.listener.finish(fetcher.progress.snapshot())
 
     def close(self) -> None:
         """Close this process's connections."""
@@ -104,7 +119,11 @@ class Archive:
 
     def fetch(self, item: PatternItem) -> FetchedInput | None:
         """The local copy of an input (or the input itself where it is local); None for one that is read where it is."""
-        return None if self._is_remote_store(item) else self.fetcher.fetch(item.url, item.label)
+        if self._is_remote_store(item):
+            if self.guard is not None:
+                raise self.guard.refusal(item.label, "an untrusted recipe may not read services and stores in place")
+            return None
+        return self.fetcher.fetch(item.url, item.label)
 
     def fetch_range(
         self, start: int, stop: int

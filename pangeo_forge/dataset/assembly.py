@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from pangeo_forge.dataset import filling
 from pangeo_forge.dataset import members as who
 from pangeo_forge.dataset.combine import Combination
 from pangeo_forge.dataset.conflicts import conflict, raise_for
@@ -23,6 +26,7 @@ from pangeo_forge.dataset.time import unify
 from pangeo_forge.dataset.timecoding import TimeCoding
 from pangeo_forge.dataset.timecoding import choose_coding as choose_time
 from pangeo_forge.dataset.values import meaning, ticks_of
+from pangeo_forge.errors import CombineError
 
 
 def assemble(combination: Combination) -> Template:
@@ -35,6 +39,7 @@ def assemble(combination: Combination) -> Template:
     raise_for(who.check_contents(members, settings))
     attrs, warnings, problems = merged_attrs(combination, members)
     raise_for(problems)
+    axes = {d: _with_bounds(d, axis, members, attrs.get(d, {}), combination) for d, axis in axes.items()}
     positions = tuple(sorted(combination.inputs))
     times = _times(members, settings, attrs)
     sizes = _sizes(members, axes)
@@ -67,10 +72,61 @@ def _axis(combination: Combination, members: Mapping[str, list[Member]], key: in
             calendar = m.layout.time.calendar if m.layout.time else None
     if calendar is not None:
         values = dict(zip(values, unify(list(values.values()), calendar), strict=True))
+    made = _fill(combination, key, held, values, calendar)
     known = len(values) == len(held)
     slabs = [Slab(p, label, n, values[p] if known else None) for p, (n, label) in sorted(held.items())]
-    count = max((i[key] for i in combination.inputs), default=-1) + 1
-    return make_axis(dim, slabs, count, combination.settings, calendar)
+    count = max([*(i[key] for i in combination.inputs), *held], default=-1) + 1
+    return replace(make_axis(dim, slabs, count, combination.settings, calendar), made={dim: made} if made else {})
+
+
+def _fill(
+    combination: Combination,
+    key: int,
+    held: dict[int, tuple[int, str]],
+    values: dict[int, np.ndarray],
+    calendar: str | None,
+) -> dict[int, np.ndarray]:
+    """Give positions without any input a length and, where the dim has a coordinate, its values, in place."""
+    absent, dim = combination.absent, combination.settings.concat_dims[key]
+    gone = {} if absent is None else {i[key]: label for i, label in absent.labels.items() if i[key] not in held}
+    if absent is None or not gone:
+        return {}
+    length = filling.length_of(dim, held, combination.settings.items_per_file.get(dim))
+    made: dict[int, np.ndarray] = {}
+    if values and len(values) == len(held):
+        present = {p: (v, held[p][1]) for p, v in values.items()}
+        made = filling.coordinate_values(dim, present, sorted(gone), length, calendar, absent.key_of)
+    held.update({p: (length, label) for p, label in gone.items()})
+    values.update(made)
+    return made
+
+
+def _with_bounds(
+    dim: str, axis: Axis, members: Mapping[str, list[Member]], attrs: Mapping[str, Any], combination: Combination
+) -> Axis:
+    """The axis with the bounds of its coordinate where inputs are absent, if they follow from the keys as well."""
+    absent = combination.absent
+    if absent is None or dim not in axis.made:
+        return axis
+    made = dict(axis.made)
+    for name in (attrs.get("bounds"), attrs.get("climatology")):
+        found = [m for m in members.get(str(name), []) if m.layout.dims[0] == dim]
+        if not found or any(m.content is None or m.content.values is None for m in found):
+            continue
+        present = {
+            m.index[combination.settings.concat_dims.index(dim)]: (
+                meaning(m.content.values, m.layout.packing, m.layout.time), m.label
+            )
+            for m in found
+            if m.content is not None and m.content.values is not None
+        }  # fmt: skip
+        calendar = found[0].layout.time.calendar if found[0].layout.time else None
+        lengths = {len(v) for v in made[dim].values()}
+        with suppress(CombineError):
+            made[str(name)] = filling.coordinate_values(
+                str(name), present, sorted(made[dim]), lengths.pop(), calendar, absent.key_of, dim
+            )
+    return replace(axis, made=made)
 
 
 def _lengths(combination: Combination, dim: str, key: int) -> dict[int, tuple[int, str]]:
@@ -133,8 +189,8 @@ def _array(
     settings = combination.settings
     first = found[0].layout
     merge = _merge(found, positions, len(settings.concat_dims))
-    absent = _is_absent_somewhere(found, positions, merge, len(settings.concat_dims))
-    coding = choose_coding(name, found, attrs, moment, settings.encodings.get(name, {}), needs_fill=absent)
+    declared = settings.encodings.get(name, {})
+    coding = choose_coding(name, found, attrs, moment, declared, needs_fill=_has_gap(name, found, axes, settings))
     accesses, access_of = ((), None) if coding.recode else _accesses(found, positions)
     return ArrayTemplate(
         name=name,
@@ -146,7 +202,7 @@ def _array(
         is_coord=first.is_coord,
         concat_dims=tuple(d for d in settings.concat_dims if d in first.dims),
         merge=merge,
-        values=None if absent and first.dims else _values(name, found, axes, coding, settings),
+        values=_values(name, found, axes, coding, settings),
         recode=coding.recode,
         storage_chunks=first.storage_chunks,
         accesses=accesses,
@@ -161,11 +217,13 @@ def _merge(found: Sequence[Member], positions: Sequence[Index], n: int) -> tuple
     return None if holders == {p[n:] for p in positions} else tuple(sorted(holders))
 
 
-def _is_absent_somewhere(
-    found: Sequence[Member], positions: Sequence[Index], merge: Sequence[Index] | None, n: int
-) -> bool:
-    holders = {m.index for m in found}
-    return any(p not in holders for p in positions if merge is None or p[n:] in merge)
+def _has_gap(name: str, found: Sequence[Member], axes: Mapping[str, Axis], settings: CombineSettings) -> bool:
+    """Whether some place of the array has no input: it was absent, or does not hold the variable."""
+    keys = who.along(found[0].layout, settings)
+    dims = [settings.concat_dims[k] for k in keys]
+    if len(dims) == 1 and name in axes[dims[0]].made:
+        return False
+    return len({tuple(m.index[k] for k in keys) for m in found}) < math.prod(len(axes[d].order) for d in dims)
 
 
 def _accesses(found: Sequence[Member], positions: Sequence[Index]) -> tuple[tuple[Any, ...], np.ndarray | None]:
@@ -197,9 +255,12 @@ def _values(
     parts = []
     for position in axis.order:
         m = grouped.get((position,))
-        if m is None:
+        if m is not None:
+            values = _encoded(name, m, coding)
+        elif name in axis.made:
+            values = _stored(name, axis.made[name][position], coding)
+        else:
             return None
-        values = _encoded(name, m, coding)
         start, stop = axis.trims.get(position, (0, values.shape[at]))
         parts.append(values[(slice(None),) * at + (slice(start, stop),)])
     return np.concatenate(parts, axis=at)
@@ -222,6 +283,15 @@ def _encoded(name: str, m: Member, coding: ArrayCoding) -> np.ndarray:
         if hasattr(error, "where"):
             error.where = error.where or m.label
         raise
+
+
+def _stored(name: str, meant: np.ndarray, coding: ArrayCoding) -> np.ndarray:
+    """Stored values of what they mean: ticks, numbers, strings."""
+    if coding.time is not None:
+        return encode_time(meant, coding.time.units, coding.time.calendar, coding.dtype, coding.missing_time)
+    if coding.dtype == "str" or coding.dtype.startswith("|S"):
+        return meant.astype(object if coding.dtype == "str" else coding.dtype)
+    return encode(meant, coding.packing, coding.dtype, name)
 
 
 def _with_coordinates(attrs: Mapping[str, Any], arrays: Sequence[ArrayTemplate]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from pangeo_forge.dataset.attributes import canonical
 from pangeo_forge.dataset.conflicts import EXAMPLES
+from pangeo_forge.dataset.filling import Absent
 from pangeo_forge.dataset.model import Access, Index, InputScan, Packing, Template, TimeUnits, VariableScan
 from pangeo_forge.dataset.settings import CombineSettings
 from pangeo_forge.errors import CombineError
@@ -95,6 +96,8 @@ class Combination:
     """By variable ("" for the dataset) and attribute."""
     clashes: dict[Index, tuple[str, ...]] = field(default_factory=dict)
     """Indexes that two different inputs claim, and their labels."""
+    absent: Absent | None = None
+    """Inputs that do not exist and whose places are filled; set by the driver, when all are known."""
     _interned: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
@@ -122,7 +125,7 @@ class Combination:
 
     def merge(self, other: Combination) -> Combination:
         """Both together, as a new combination; neither is changed."""
-        result = Combination(self.settings)
+        result = Combination(self.settings, absent=self.absent or other.absent)
         for one in (self, other):
             for index, record in one.inputs.items():
                 layouts = tuple(result._intern(x) for x in record.layouts)
@@ -143,7 +146,7 @@ class Combination:
         Raises
         ------
         CombineError: C001 no inputs; C002 two inputs at one position; C004 to C010 inputs that disagree; C02x times;
-            C03x coordinates along a concat dim; see each module for its codes.
+            C03x coordinates along a concat dim, C036 those of absent inputs; see each module for its codes.
         """
         from pangeo_forge.dataset.assembly import assemble
 

@@ -61,7 +61,7 @@ def choose_coding(
     attrs: the merged attributes, without packing and time.
     moment: the coding of a time variable, else None.
     declared: dtype, scale_factor, add_offset, fill_value that the recipe wants.
-    needs_fill: some inputs lack it (``variables: union``).
+    needs_fill: some places of it have no input (``variables: union``, ``on_missing``).
 
     Raises
     ------
@@ -71,7 +71,7 @@ def choose_coding(
     first = layouts[0]
     passes = len({(x.dtype, repr(x.packing)) for x in layouts}) == 1
     if moment is not None:
-        return _of_time(first.packing, attrs, moment)
+        return _of_time(first.packing, attrs, moment, needs_fill)
     if declared and np.dtype("S1" if first.dtype == "str" else first.dtype).kind in "iufb":
         return _declared(first.dtype, first.packing, attrs, declared, passes)
     if first.dtype == "str" or first.dtype.startswith("|S"):
@@ -91,17 +91,21 @@ def choose_coding(
     return ArrayCoding(floats.str, packing, None, dict(attrs), True)
 
 
-def _of_time(packing: Packing, attrs: Mapping[str, Any], moment: TimeCoding) -> ArrayCoding:
+def _of_time(packing: Packing, attrs: Mapping[str, Any], moment: TimeCoding, needs_fill: bool) -> ArrayCoding:
     units = moment.units
     written = {**attrs}
     if not units.inherited:
         written["units"] = units.units
         if units.spelling is not None:
             written["calendar"] = units.spelling
-    if moment.passes:
-        packing = _with_fill(moment.dtype, packing)
-        return ArrayCoding(moment.dtype, packing, units, {**written, **_packing_attrs(packing)}, False)
-    return ArrayCoding(moment.dtype, Packing(), units, written, True)
+    packing = _with_fill(moment.dtype, packing) if moment.passes else Packing()
+    if needs_fill and packing.fill_value is None:
+        # Not an integer that means "no time": cftime fails on that in the first or last place, NaN it knows.
+        dtype = moment.dtype if np.dtype(moment.dtype).kind == "f" else "<f8"
+        packing = replace(packing, fill_value=float("nan"))
+        return ArrayCoding(dtype, packing, units, written, not (moment.passes and dtype == moment.dtype))
+    attributes = {**written, **_packing_attrs(packing)} if moment.passes else written
+    return ArrayCoding(moment.dtype, packing, units, attributes, not moment.passes)
 
 
 def _with_fill(dtype: str, packing: Packing) -> Packing:

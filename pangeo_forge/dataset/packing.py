@@ -18,13 +18,19 @@ from pangeo_forge.errors import CombineError
 PACKING_ATTRS = ("scale_factor", "add_offset", "_FillValue", "missing_value", "_Unsigned")
 
 
-def packing_of(attrs: Mapping[str, Any], dtype: np.dtype[Any]) -> Packing:
+def packing_of(attrs: Mapping[str, Any], dtype: np.dtype[Any], name: str = "") -> Packing:
     """The packing that attributes (or the ``encoding`` of a decoded variable) describe.
 
     A ``_FillValue`` of another dtype than the variable's is cast to it when that keeps its value. NaN as the fill value
     of integers is dropped, as xarray drops it; other fill values that the dtype cannot hold are kept among the missing
     values, where they mask nothing but still make xarray decode to floats.
+
+    Raises
+    ------
+    CombineError: C017 for text in the place of a number, as some OPeNDAP servers give it; ``name`` is for the message.
     """
+    if dtype.kind in "iuf":
+        _refuse_text(attrs, name)
     scale, offset = _scalar(attrs.get("scale_factor")), _scalar(attrs.get("add_offset"))
     missing = _missing(attrs.get("missing_value"), dtype)
     fill = _scalar(attrs.get("_FillValue"))
@@ -45,6 +51,17 @@ def packing_of(attrs: Mapping[str, Any], dtype: np.dtype[Any]) -> Packing:
         scale_dtype=None if scale is None else np.asarray(scale).dtype.newbyteorder("<").str,
         offset_dtype=None if offset is None else np.asarray(offset).dtype.newbyteorder("<").str,
     )
+
+
+def _refuse_text(attrs: Mapping[str, Any], name: str) -> None:
+    for key in ("scale_factor", "add_offset", "_FillValue", "missing_value"):
+        if np.asarray(attrs.get(key, 0)).dtype.kind in "SUT":
+            variable = name or "VARIABLE"
+            raise CombineError(
+                f"the attribute {key} of {variable!r} is the text {_plain(_scalar(attrs[key]))!r}, not a number",
+                code="C017",
+                hint=f"give the number: transforms: [attrs: {{variables: {{{variable}: {{set: {{{key}: ...}}}}}}}}]",
+            )
 
 
 def _scalar(value: Any) -> Any:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -35,6 +35,8 @@ class Axis:
     trims: dict[int, tuple[int, int]]
     order: tuple[int, ...]
     """Positions in the order of the target."""
+    made: Mapping[str, Mapping[int, np.ndarray]] = field(default_factory=dict)
+    """Values of the coordinate and its bounds (ticks, numbers, strings) where inputs are absent (``on_missing: fill``)."""
 
 
 def make_axis(dim: str, slabs: Sequence[Slab], count: int, settings: CombineSettings, calendar: str | None) -> Axis:

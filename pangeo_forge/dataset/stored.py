@@ -122,9 +122,10 @@ def _stored(
 ) -> StoredVariable:
     kept = variable.ndim - is_chars
     dtype = _dtype(name, variable, is_chars)
-    times = _time(variable, parent) if decode_times else None
+    # What a transform has decoded is a time, whatever the opener was told of those that are stored.
+    times = _time(variable, parent) if decode_times or dtype == "time" else None
     packed = variable.attrs if dtype not in ("time", "str") else {}
-    packing = packing_of(packed, np.dtype(dtype)) if dtype not in ("time", "str") and not is_chars else Packing()
+    packing = packing_of(packed, np.dtype(dtype), name) if dtype not in ("time", "str") and not is_chars else Packing()
     dropped = {
         *(PACKING_ATTRS if np.dtype("S1" if dtype in ("time", "str") else dtype).kind in "iuf" else ()),
         *(_TIME_ATTRS if times else ()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -43,7 +44,7 @@ def choose_coding(families: Sequence[list[Member]], settings: CombineSettings, *
     first = families[0][0].layout
     assert first.time is not None
     declared = bool(is_axis and (settings.time_units or settings.time_calendar))
-    if not declared and first.time.units and _agree(families):
+    if not declared and _is_readable(first.time.units) and _agree(families):
         return TimeCoding(first.time, first.dtype, True)
     ticks = _known_ticks(members)
     calendar = _calendar(families[0], ticks, settings if is_axis else None)
@@ -58,6 +59,11 @@ def choose_coding(families: Sequence[list[Member]], settings: CombineSettings, *
             continue
         return TimeCoding(TimeUnits(units, calendar, spelling or calendar), dtype, False)
     raise problem
+
+
+def _is_readable(units: str) -> bool:
+    """Whether readers decode these units: months and years have no fixed length, and xarray refuses them."""
+    return bool(units) and not re.match(r"\s*(common_)?(month|year|yr)s?\b", units, re.I)
 
 
 def _known_ticks(members: Sequence[Member]) -> np.ndarray | None:
@@ -108,7 +114,7 @@ def _candidates(
     if settings and settings.time_units:
         return [(settings.time_units, "<i8"), (settings.time_units, "<f8")]
     coarse = (time.coarsest(ticks, calendar).units, "<i8")
-    if not first.units:
+    if not _is_readable(first.units):
         return [coarse]
     tried = [(first.units, dtype)] if not np.isnat(ticks).any() or np.dtype(dtype).kind == "f" else []
     return [*tried, (first.units, integer), (first.units, "<i8"), coarse]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 import re
 from collections.abc import Sequence
@@ -11,8 +10,8 @@ from typing import Any
 
 from pangeo_forge.errors import PlanError
 from pangeo_forge.inference.offsets import Move, duration
-from pangeo_forge.pattern.dates import add, calendar_of, days_in_month, iso, make_date
-from pangeo_forge.pattern.steps import parse_step, steps_between
+from pangeo_forge.pattern.dates import add, calendar_of, iso, make_date, steps_between
+from pangeo_forge.pattern.steps import parse_step
 
 _DAY = 86400
 FEW = 3
@@ -115,9 +114,9 @@ def _cadence(dates: Sequence[Any], step: str, evidence: str, notes: list[str]) -
 def _monthly(dates: Sequence[Any]) -> Cadence:
     months = [d.year * 12 + d.month - dates[0].year * 12 - dates[0].month for d in dates]
     unit = math.gcd(*months)
-    if len(dates) < FEW:
+    if len(dates) < FEW or not proven(months, unit):
         notes = []
-        if unit > 1:
+        if unit > 1 and len(dates) < FEW:
             notes.append(f"2 samples cannot tell 1MS from {_months(unit)}: the finest that the format can name, 1MS, was chosen")
         return _cadence(dates, "1MS", "resolution of the format (months)", notes)
     return _cadence(dates, _months(unit), f"greatest common step of {len(dates)} months", [])
@@ -136,12 +135,13 @@ def _daily(dates: Sequence[Any], unit: int) -> Cadence:
     if dates[0].day <= 28 and len({d.day for d in dates}) == 1:
         months = [d.year * 12 + d.month - dates[0].year * 12 - dates[0].month for d in dates]
         common = math.gcd(*months)
+        common = common if proven(months, common) else 1
         return _cadence(dates, _months(common), f"all {len(dates)} dates fall on day {dates[0].day} of a month", [])
-    if unit % _DAY == 0 and unit > _DAY:
+    if unit % _DAY == 0 and unit > _DAY and proven([round((d - dates[0]).total_seconds()) for d in dates], unit):
         return _cadence(dates, duration(unit), f"greatest common step of {len(dates)} dates", [])
     days = [day_number(d) for d in dates]
     within = math.gcd(*days)
-    if within > 1 and len(dates) > FEW and len({d.year for d in dates}) > 1:
+    if within > 1 and len(dates) > FEW and proven(days, within) and len({d.year for d in dates}) > 1:
         return _yearly(dates, within)
     return _cadence(dates, "1D", f"greatest common step of {len(dates)} dates", [])
 
@@ -159,6 +159,15 @@ def _yearly(dates: Sequence[Any], days: int) -> Cadence:
     return Cadence(dates[0], dates[-1], f"{days}D", grid.count, True, evidence, [])
 
 
+def proven(numbers: Sequence[int], step: int) -> bool:
+    """Whether a common step is more than chance: two samples lie one step apart, or there are many.
+
+    Two random distances have a common divisor in 39 of 100 cases, five in 4 of 100.
+    """
+    ordered = sorted(set(numbers))
+    return len(ordered) > 6 or any(b - a == step for a, b in zip(ordered, ordered[1:], strict=False))
+
+
 def _months(n: int) -> str:
     return f"{n // 12}YS" if n % 12 == 0 else f"{n}MS"
 
@@ -172,8 +181,3 @@ def expected(cadence: Cadence) -> list[Any]:
 
     grid = make_grid(iso(cadence.start), iso(cadence.end), parse_step(cadence.step), restart="yearly")
     return [grid.at(i) for i in range(grid.count)]
-
-
-def last_day_of(date: Any) -> dt.timedelta:
-    """Time from the first to the last day of the date's month."""
-    return dt.timedelta(days=days_in_month(date) - 1)

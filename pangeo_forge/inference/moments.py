@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pangeo_forge.errors import PlanError
 from pangeo_forge.inference.alignment import Column
 from pangeo_forge.inference.offsets import Move, moves_between, moves_of_day
 from pangeo_forge.pattern.dates import format_directive, make_date
@@ -22,10 +21,12 @@ _WHOLE = {
     14: "%Y%m%d%H%M%S", 13: "%Y%j%H%M%S", 12: "%Y%m%d%H%M", 11: "%Y%j%H%M", 10: "%Y%m%d%H", 8: "%Y%m%d", 7: "%Y%j",
     6: "%Y%m", 4: "%Y",
 }  # fmt: skip
+SECOND_OF_DAY = "%o"
+"""Not a directive of templates: it stands here for ``{time.second_of_day:05d}``."""
 _NEXT = {
     "Y": {2: "%m", 3: "%j", 4: "%m%d"},
     "m": {2: "%d"},
-    "d": {2: "%H", 4: "%H%M", 6: "%H%M%S"},
+    "d": {2: "%H", 4: "%H%M", 5: SECOND_OF_DAY, 6: "%H%M%S"},
     "j": {2: "%H", 4: "%H%M", 6: "%H%M%S"},
     "H": {2: "%M", 4: "%M%S"},
     "M": {2: "%S"},
@@ -39,7 +40,7 @@ _REPEATS = {
 _FIELDS = ("minute_of_day", "second_of_day", "day_of_year", "hour", "month", "day")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _YEARS = range(1700, 2301)
-_CLOCK = set("HMS")
+_CLOCK = set("HMSo")
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ class Reading:
     @property
     def letters(self) -> str:
         """Directives that were read, ``Ymd``."""
-        return "".join(re.findall(r"%([A-Za-z])", "".join(p.format for p in self.parts)))
+        letters = "".join(re.findall(r"%([A-Za-z])", "".join(p.format for p in self.parts)))
+        return letters.replace("o", "HMS")
 
     @property
     def distinct(self) -> int:
@@ -91,12 +93,12 @@ def find_time(columns: Sequence[Column], key: str = "time") -> Explained | None:
     best = max(readings, key=lambda r: (r.distinct, len(r.letters), -r.parts[0].column))
     found = Explained(best)
     for part in best.parts:
-        found.texts[part.column] = f"{{{key}:{part.format}}}{part.tail}"
-        found.formats.append(part.format)
+        seconds = part.format == SECOND_OF_DAY
+        found.texts[part.column] = f"{{{key}.second_of_day:05d}}" if seconds else f"{{{key}:{part.format}}}{part.tail}"
+        found.formats.append("second_of_day" if seconds else part.format)
     for i in range(len(columns)):
         if i not in found.texts:
             _explain(columns, i, found, key)
-    _joined_years(columns, found, key)
     return found
 
 
@@ -109,6 +111,18 @@ def _readings(columns: Sequence[Column]) -> Iterator[Reading]:
                 if reading is not None:
                     yield reading
                     break
+            if format_ == "%Y" and len(chain) == 1:
+                yield from _months_elsewhere(columns, chain[0])
+
+
+def _months_elsewhere(columns: Sequence[Column], year: Part) -> Iterator[Reading]:
+    """A year in one place and its month in another: /1981/sst.month09.nc."""
+    for i in range(year.column + 1, len(columns)):
+        column = columns[i]
+        if column.digits and column.width == 2 and not column.constant:
+            reading = _read(columns, [year, Part(i, "%m")])
+            if reading is not None:
+                yield reading
 
 
 def _first_formats(column: Column) -> Iterator[tuple[str, str]]:
@@ -188,11 +202,13 @@ def _numbers(text: str, format_: str) -> tuple[int, ...] | None:
     """Year, month, day, hour, minute, second and day of the year (0: not read)."""
     found, at = {}, 0
     for letter in re.findall(r"%([A-Za-z])", format_):
-        width = {"Y": 4, "j": 3}.get(letter, 2)
+        width = {"Y": 4, "j": 3, "o": 5}.get(letter, 2)
         found[letter] = int(text[at : at + width])
         at += width
     if "y" in found:
         found["Y"] = found["y"] + (1900 if found["y"] >= 70 else 2000)
+    if "o" in found:
+        found["H"], found["M"], found["S"] = found["o"] // 3600, found["o"] // 60 % 60, found["o"] % 60
     limits = (("m", 1, 12), ("d", 1, 31), ("H", 0, 23), ("M", 0, 59), ("S", 0, 59), ("j", 1, 366))
     if any(k in found and not low <= found[k] <= high for k, low, high in limits):
         return None
@@ -311,9 +327,3 @@ def _is_folder_of_date(columns: Sequence[Column], i: int, found: Explained) -> b
         return True
     parents = [text for c, text in found.texts.items() if c < i and i - c <= 3]
     return column.width in (2, 3) and any(p.endswith((":%Y}", ":%m}")) for p in parents)
-
-
-def _joined_years(columns: Sequence[Column], found: Explained, key: str) -> None:
-    """A constant year before the other parts of its date (all samples of one year) needs nothing; kept for clarity."""
-    if not found.texts:
-        raise PlanError("no column was explained", code="P126")

@@ -29,7 +29,9 @@ class InputSource:
     def where(self) -> str:
         """Key and URL without secrets, for errors."""
         url = safe_url(self.url)
-        return f"{self.label} ({url})" if self.label and self.label != self.url else url
+        if self.label and url in self.label:
+            return self.label
+        return f"{self.label} ({url})" if self.label else url
 
     def __repr__(self) -> str:
         return f"InputSource({self.where!r}, path={self.path!r})"
@@ -76,6 +78,10 @@ class OpenOptions:
             value = getattr(section, entry.name, None)
             if value is not None:
                 values[entry.name] = value
+        if isinstance(values.get("max_request"), str):
+            from pangeo_forge.recipe.scalars import size_in_bytes
+
+            values["max_request"] = size_in_bytes(values["max_request"])
         return cls.from_mapping(values)
 
     @classmethod

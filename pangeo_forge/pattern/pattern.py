@@ -203,6 +203,15 @@ class FilePattern:
             raise PlanError(f"a pattern cannot be pruned to {n} values", code="P126", hint="keep at least one")
         return replace(self, concat_keys=tuple(_pruned(k, n) for k in self.concat_keys))
 
+    def part(self, axis: int, positions: Sequence[int]) -> FilePattern:
+        """The inputs at some positions of one concat key; counted anew from 0, as in :meth:`prune`."""
+        keys = list(self.concat_keys)
+        base = keys[axis].values
+        if isinstance(base, Part):
+            base, positions = base.values, [base.positions[i] for i in positions]
+        keys[axis] = replace(keys[axis], values=Part(base, positions))
+        return replace(self, concat_keys=tuple(keys))
+
     def sample(self, k: int) -> list[PatternItem]:
         """Up to ``k`` existing inputs, spread evenly, the first and the last among them."""
         count = len(self)

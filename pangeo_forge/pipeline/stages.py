@@ -11,7 +11,7 @@ without tagged outputs, because Dask's runner runs only the ancestors of the las
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from pangeo_forge import progress
 from pangeo_forge.errors import PangeoForgeError
@@ -51,6 +51,7 @@ class _Write(beam.DoFn):  # type: ignore[misc]
 
     def process(self, element: tuple[int, int]) -> Iterator[_Outcome]:
         tell = progress.at(self._channel)
+        total = TaskReport()
         for number in range(*element):
             try:
                 report = self._writer.run(number, self._stage)
@@ -58,7 +59,8 @@ class _Write(beam.DoFn):  # type: ignore[misc]
                 yield _Outcome(TaskReport(), (error,))
                 return
             tell.advance("write", 1, report.written.bytes_raw)
-            yield _Outcome(report)
+            total = total.merge(report)
+        yield _Outcome(total)
 
 
 def prepare(preparer: InputPreparer, settings: RunnerSettings, scratch: str) -> Prepared:
@@ -80,8 +82,14 @@ def prepare(preparer: InputPreparer, settings: RunnerSettings, scratch: str) -> 
     return mailbox.take()
 
 
-def write(writer: TaskWriter, settings: RunnerSettings, scratch: str, channel: str = "") -> TaskReport:
-    """Do all tasks of the writer's plan, stage after stage.
+def write(
+    writer: TaskWriter,
+    settings: RunnerSettings,
+    scratch: str,
+    channel: str = "",
+    done: Collection[tuple[int, int]] = (),
+) -> TaskReport:
+    """Do all tasks of the writer's plan, stage after stage, but those that are ``done`` (stage, number) already.
 
     Raises
     ------
@@ -89,16 +97,39 @@ def write(writer: TaskWriter, settings: RunnerSettings, scratch: str, channel: s
     """
     total = TaskReport()
     for stage in range(len(writer.plan.stages)):
-        outcome = _write_stage(writer, stage, settings, scratch, channel)
+        outcome = _write_stage(writer, stage, settings, scratch, channel, done)
         if outcome.errors:
             raise outcome.errors[0]
         total = total.merge(outcome.report)
     return total
 
 
-def _write_stage(writer: TaskWriter, stage: int, settings: RunnerSettings, scratch: str, channel: str) -> _Outcome:
+def _undone(element: tuple[int, int], stage: int, done: Collection[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """The parts of a range of tasks that are not done."""
+    start: int | None = None
+    for number in range(*element):
+        if (stage, number) in done:
+            if start is not None:
+                yield start, number
+            start = None
+        elif start is None:
+            start = number
+    if start is not None:
+        yield start, element[1]
+
+
+def _write_stage(
+    writer: TaskWriter,
+    stage: int,
+    settings: RunnerSettings,
+    scratch: str,
+    channel: str,
+    done: Collection[tuple[int, int]],
+) -> _Outcome:
     mailbox: Mailbox[_Outcome] = Mailbox.within(scratch, f"written-{stage}")
     elements = ranges(writer.plan.n_tasks(stage), TASKS_PER_ELEMENT, shares=settings.workers)
+    if done:
+        elements = [part for element in elements for part in _undone(element, stage, done)]
     if not elements:
         return _no_outcome()
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -20,9 +21,10 @@ from pangeo_forge.inputs.codec_threads import run_all
 from pangeo_forge.inputs.lazy import Access
 from pangeo_forge.plan import ArrayPlan, Overlap, Plan, Task
 from pangeo_forge.plan.overlaps import Region
+from pangeo_forge.targets.buffers import BLOCKS
 from pangeo_forge.targets.chunks import ChunkStore, new_block
-from pangeo_forge.targets.protocol import Written
-from pangeo_forge.targets.zarr import ZarrTarget
+from pangeo_forge.targets.journal import TaskJournal
+from pangeo_forge.targets.protocol import Changes, Written
 
 Block = tuple[ArrayPlan, Region, np.ndarray]
 """Values of a region of an array."""
@@ -39,6 +41,8 @@ class TaskReport:
     written: Written = field(default_factory=lambda: Written(0, 0, 0, 0))
     seconds: float = 0.0
     """Sum over tasks."""
+    changes: Changes | None = None
+    """What the driver must be given for what was written to count (Icechunk)."""
 
     def merge(self, other: TaskReport) -> TaskReport:
         """The sum of two reports."""
@@ -48,6 +52,7 @@ class TaskReport:
             self.bytes_read + other.bytes_read,
             self.written + other.written,
             self.seconds + other.seconds,
+            self.changes.merge(other.changes) if self.changes and other.changes else self.changes or other.changes,
         )
 
 
@@ -60,6 +65,31 @@ class _Wanted:
     into: np.ndarray
 
 
+class Sink(Protocol):
+    """What a target must have for tasks to write to it."""
+
+    @property
+    def chunks(self) -> ChunkStore:
+        """The chunks of the store while it is built."""
+        ...
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The start of every array along one dimension is in the store already: it is read from there."""
+
+    dim: str
+    length: int
+
+    def part(self, array: ArrayPlan, region: Region) -> Region | None:
+        """What of a region is stored already."""
+        axis = array.dims.index(self.dim)
+        stop = min(region[axis].stop, self.length)
+        if stop <= region[axis].start:
+            return None
+        return (*region[:axis], slice(region[axis].start, stop), *region[axis + 1 :])
+
+
 @dataclass(frozen=True)
 class TaskWriter:
     """Does the write tasks of a plan; picklable, the same object serves all threads of a worker."""
@@ -67,9 +97,15 @@ class TaskWriter:
     plan: Plan
     template: Template
     archive: Archive
-    target: ZarrTarget
+    target: Sink
     intermediate: ChunkStore | None = None
     """Where arrays between two passes are kept."""
+    journal: TaskJournal | None = None
+    """Where finished tasks are marked."""
+    keeps_intermediate: bool = False
+    """The intermediate arrays outlive a run that was killed, so their tasks are marked, too."""
+    stored: Stored | None = None
+    """With append: the part of the plan's region that the store holds already."""
 
     def run(self, number: int, stage: int = 0) -> TaskReport:
         """Do one task of a stage, whole."""
@@ -85,8 +121,15 @@ class TaskWriter:
         written = Written(0, 0, 0, 0)
         for block_written in pending:
             written += block_written.result()
+        if not what.writes_target:
+            # Intermediate objects are gone at the end, and their keys may be those of the target's.
+            written = replace(written, objects={})
+        if self.journal is not None and (what.writes_target or self.keeps_intermediate):
+            self.journal.mark(stage, number, written)
         nbytes = sum(block.nbytes for _, _, block in blocks)
-        return TaskReport(1, opened, nbytes, written, time.perf_counter() - began)
+        for _, _, block in blocks:
+            BLOCKS.give(block)
+        return TaskReport(1, opened, nbytes, written, time.perf_counter() - began, store.handover())
 
     # -- from inputs -------------------------------------------------------------------------------------------------
 
@@ -95,7 +138,7 @@ class TaskWriter:
         blocks: list[Block] = []
         for array, region in self.plan.regions(task):
             pieces = list(self.plan.overlaps(array, region))
-            block = new_block(array, region, pieces, self.plan.zarr_format)
+            block = self._block(array, region, pieces)
             blocks.append((array, region, block))
             template = self.template.array(array.name)
             for piece in pieces:
@@ -105,6 +148,16 @@ class TaskWriter:
         within = self.plan.threads if len(inputs) == 1 else 1
         run_all(lambda parts: self._read_input(parts, within), inputs, self.plan.threads)
         return blocks, len(inputs)
+
+    def _block(self, array: ArrayPlan, region: Region, pieces: list[Overlap]) -> np.ndarray:
+        """A buffer for a region, with what the store holds of it already."""
+        part = self.stored.part(array, region) if self.stored is not None else None
+        if part is None:
+            return new_block(array, region, pieces, self.plan.zarr_format)
+        into = tuple(slice(p.start - r.start, p.stop - r.start) for p, r in zip(part, region, strict=True))
+        block = new_block(array, region, [*pieces, Overlap((), -1, part, into)], self.plan.zarr_format)
+        block[into] = self.target.chunks.read_block(array, part)
+        return block
 
     def _read_input(self, parts: list[_Wanted], threads: int) -> None:
         item = self.archive.item(parts[0].overlap.index)

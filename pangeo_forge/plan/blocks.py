@@ -134,7 +134,7 @@ def choose_blocks(work: Workload, arrays: Sequence[ArrayPlan], resources: Resour
 
     Raises
     ------
-    PlanError: P120 when a single chunk of an array does not fit.
+    PlanError: P220 when a single chunk of an array does not fit.
     """
     want = resources.workers * resources.concurrency
     best: tuple[float, list[TaskGroup]] | None = None
@@ -227,7 +227,7 @@ def _too_large(work: Workload, arrays: Sequence[ArrayPlan], resources: Resources
     )
     return PlanError(
         f"{what} {{{lengths}}} of {name} need {format_bytes(need)} per task, allowed {format_bytes(allowed)}{tasks}",
-        code="P120",
+        code="P220",
         hint=f"{advice}--max-memory {least}",
     )
 

@@ -60,7 +60,7 @@ def make_grid(
 
     Raises
     ------
-    PlanError: P102 unknown dimension, P103 impossible length, P104 shard no multiple of its chunk, P105 shards in
+    PlanError: P202 unknown dimension, P203 impossible length, P204 shard no multiple of its chunk, P205 shards in
     Zarr v2.
     """
     own = layout.variables.get(name, VariableLayout())
@@ -112,7 +112,7 @@ def explicit_chunks(
         if n == 0 or n < -1:
             raise PlanError(
                 f"{where}.{dim}: {n} is not a chunk length",
-                code="P103",
+                code="P203",
                 hint="write a number of 1 or more, or -1 for all",
             )
         whole = max(1, size)
@@ -121,13 +121,13 @@ def explicit_chunks(
 
 
 def check_dims(named: Mapping[str, object], known: Sequence[str], where: str) -> None:
-    """Raise P102 when ``named`` holds a dimension that the dataset does not have."""
+    """Raise P202 when ``named`` holds a dimension that the dataset does not have."""
     for dim in named:
         if dim not in known:
             near = difflib.get_close_matches(dim, list(known), n=1)
             raise PlanError(
                 f"{where}: the dataset has no dimension {dim!r}; it has {', '.join(known)}",
-                code="P102",
+                code="P202",
                 hint=f"did you mean {near[0]!r}?" if near else "take it out",
             )
 
@@ -193,7 +193,7 @@ def make_shards(
         return None
     if layout.zarr_format != 3:
         raise PlanError(
-            "target.shards: Zarr v2 has no shards", code="P105", hint="take shards out, or set target.zarr_format: 3"
+            "target.shards: Zarr v2 has no shards", code="P205", hint="take shards out, or set target.zarr_format: 3"
         )
     counts = [math.ceil(max(1, n) / c) for n, c in zip(shape, chunks, strict=True)]
     shards = (
@@ -212,7 +212,7 @@ def _asked_shards(
             low = max(chunk, n // chunk * chunk)
             raise PlanError(
                 f"target.shards.{dim}: {n} is not a multiple of the chunk length {chunk} of {name}",
-                code="P104",
+                code="P204",
                 hint=f"write {dim}: {low} or {low + chunk}",
             )
         shards.append(chunk * count if n == -1 else min(n // chunk, count) * chunk or chunk)
@@ -225,7 +225,7 @@ def _shards_of_bytes(chunks: tuple[int, ...], counts: Sequence[int], item: int, 
     if limit < chunk_bytes:
         raise PlanError(
             f"target.shard_bytes: {format_bytes(limit)} is less than one chunk ({format_bytes(chunk_bytes)})",
-            code="P104",
+            code="P204",
             hint="ask for larger shards or smaller chunks",
         )
     room, shards = limit // chunk_bytes, list(chunks)

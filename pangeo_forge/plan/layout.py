@@ -99,13 +99,13 @@ def parse_bytes(text: str | int | float) -> int:
 
     Raises
     ------
-    PlanError: P101 when it is not a size.
+    PlanError: P201 when it is not a size.
     """
     if isinstance(text, (int, float)) and not isinstance(text, bool):
         return int(text)
     match = _BYTES.match(str(text))
     if not match:
-        raise PlanError(f"{text!r} is not a size in bytes", code="P101", hint="write 50MB, 2GB, 512MiB or a number")
+        raise PlanError(f"{text!r} is not a size in bytes", code="P201", hint="write 50MB, 2GB, 512MiB or a number")
     number, prefix, binary = match.groups()
     power = " kmgt".index(prefix.lower()) if prefix else 0
     return int(float(number) * (1024 if binary else 1000) ** power)

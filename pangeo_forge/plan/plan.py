@@ -322,13 +322,13 @@ class Plan:
 
         Raises
         ------
-        PlanError: P110 when another version of the program wrote it.
+        PlanError: P210 when another version of the program wrote it.
         """
         data = json.loads(text)
         if data.get("schema_version") != SCHEMA_VERSION:
             raise PlanError(
                 f"the plan has schema version {data.get('schema_version')}; this program reads {SCHEMA_VERSION}",
-                code="P110",
+                code="P210",
                 hint="make the plan again with this version of pangeo-forge",
             )
         return cls(

@@ -40,7 +40,7 @@ def make_plan(
 
     Raises
     ------
-    PlanError: P100 nothing to write, P101-P105 impossible layout, P120 more memory needed than allowed.
+    PlanError: P200 nothing to write, P201-P205 impossible layout, P220 more memory needed than allowed.
     """
     layout = target if isinstance(target, Layout) else Layout.from_recipe(target)
     resources = resources or Resources()
@@ -87,7 +87,7 @@ def plan_array(array: ArrayTemplate, layout: Layout) -> ArrayPlan:
         raise PlanError(
             f"a chunk of {array.name} has {format_bytes(math.prod(grid.chunks) * itemsize(dtype))}; "
             "blosc takes 2.1 GB at most",
-            code="P108",
+            code="P208",
             hint="ask for smaller chunks, or compressor: {name: zstd}",
         )
     fill = array.fill_value.item() if isinstance(array.fill_value, np.generic) else array.fill_value
@@ -127,7 +127,7 @@ def compressor_of(asked: Mapping[str, Any] | None, dtype: str) -> dict[str, Any]
 
     Raises
     ------
-    PlanError: P106 when it is not one of those that every reader of Zarr knows.
+    PlanError: P206 when it is not one of those that every reader of Zarr knows.
     """
     if asked is None:
         return {"name": "zstd", "level": 3} if dtype == "str" else dict(DEFAULT_COMPRESSOR)
@@ -143,7 +143,7 @@ def compressor_of(asked: Mapping[str, Any] | None, dtype: str) -> dict[str, Any]
         if known is not None and wrong:
             what = f"{name} has no {wrong[0]} {asked[wrong[0]]!r}"
         choices = "; ".join(f"{n}: {', '.join(p) or 'no parameter'}" for n, p in _COMPRESSORS.items())
-        raise PlanError(f"target.compressor: {what}", code="P106", hint=f"the choices are {choices}")
+        raise PlanError(f"target.compressor: {what}", code="P206", hint=f"the choices are {choices}")
     return {"name": name, **known, **{k: v for k, v in asked.items() if k != "name"}}
 
 
@@ -156,7 +156,7 @@ def _check(template: Template, layout: Layout) -> None:
     if not template.arrays:
         raise PlanError(
             "nothing to write: the dataset has no variables",
-            code="P100",
+            code="P200",
             hint="look at the recipe's drop and keep transforms",
         )
     dims = list(template.sizes)
@@ -172,7 +172,7 @@ def _check(template: Template, layout: Layout) -> None:
         if name not in names:
             raise PlanError(
                 f"target.variables: the dataset has no variable {name!r}",
-                code="P107",
+                code="P207",
                 hint=f"it has {', '.join(names)}",
             )
         array = template.array(name)

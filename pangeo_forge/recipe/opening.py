@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from pangeo_forge.recipe.scalars import Size
 from pangeo_forge.recipe.section import Section, form, problem, shown
 
 
@@ -57,6 +58,11 @@ class Open(Section):
     )
     dims: dict[str, Any] = Field(
         default_factory=dict, description="Names for dimensions that have none: {phony_dim_0: lat}."
+    )
+    max_request: Size | None = Field(
+        None,
+        description="OPeNDAP: bytes that one request may ask for; servers refuse more than 500 MB. Default 100 MB.",
+        examples=["100MB"],
     )
     engine: str | None = Field(None, min_length=1, description="xarray engine to use instead of our own readers.")
     engine_options: dict[str, Any] = Field(default_factory=dict, description="Keywords of that engine.")

@@ -67,7 +67,8 @@ def find_changes(
     late = [item for item, identity in found if identity not in rows and item.index[axis] <= last]
     vanished = [row.identity for row in ledger.rows if row.identity not in seen]
     asked = known if recheck is None else known[max(0, len(known) - recheck) :]
-    changed, gone = [], []
+    changed: list[str] = []
+    gone: list[str] = []
     for item, row in known:
         verdict = _local_verdict(item, row)
         if verdict == "remote":
@@ -116,7 +117,7 @@ def _remote_verdicts(known: list[tuple[PatternItem, Row]], archive: Archive) -> 
 
     remote = [(item, row) for item, row in known if local_path(item.url) is None and row.size is not None]
     with ThreadPoolExecutor(8) as pool:
-        verdicts = pool.map(lambda pair: _remote_verdict(*pair, archive), remote)
+        verdicts = pool.map(lambda pair: _remote_verdict(pair[0], pair[1], archive), remote)
         yield from ((item, v) for (item, _), v in zip(remote, verdicts, strict=True) if v != "same")
 
 

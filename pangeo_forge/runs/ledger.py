@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pangeo_forge.dataset.model import Template
 from pangeo_forge.inputs.fetch.address import redact_url
 from pangeo_forge.pattern.pattern import FilePattern, PatternItem
 from pangeo_forge.pipeline.prepare_inputs import LedgerEntry
+from pangeo_forge.plan.compact import attrs_from_json, attrs_to_json
 from pangeo_forge.plan.plan import ArrayPlan, Plan
 from pangeo_forge.recipe.model import Recipe
 from pangeo_forge.targets.objects import ObjectStore
@@ -84,7 +85,7 @@ class Ledger:
         return {
             "schema_version": SCHEMA_VERSION,
             **data,
-            "attrs": dict(self.attrs),
+            "attrs": attrs_to_json(dict(self.attrs)),
             "arrays": bare,
             "constants": dict(self.constants),
             "rows": rows,
@@ -98,7 +99,7 @@ class Ledger:
             raise ValueError("a ledger of another version")
         arrays = tuple(ArrayPlan.from_json(a) for a in found.pop("arrays"))
         rows = tuple(Row(*r) for r in found.pop("rows"))
-        return cls(arrays=arrays, rows=rows, **found)
+        return cls(arrays=arrays, rows=rows, attrs=attrs_from_json(found.pop("attrs")), **found)
 
     def array(self, name: str) -> ArrayPlan | None:
         """The array of that name, if there is one."""
@@ -193,7 +194,3 @@ def make_ledger(
         rows,
     )
 
-
-def as_record(row: Row) -> dict[str, Any]:
-    """A row for run records."""
-    return asdict(row)

@@ -24,7 +24,7 @@ from typing import Any
 
 from pangeo_forge.errors import TargetError
 from pangeo_forge.targets.conditional import Conflict, Tag, put_if, read_tagged
-from pangeo_forge.targets.objects import ObjectStore, is_local, local_path, open_objects
+from pangeo_forge.targets.objects import FsspecObjects, LocalObjects, is_local, local_path, open_objects
 
 STORE_ENDINGS = (".zarr", ".icechunk", ".parquet", ".json")
 DEFAULT_ROOT = "arco"
@@ -64,7 +64,7 @@ class Place:
         return cls(f"{folder}/.{name}{SIDECAR}", store, dict(options or {}))
 
     @cached_property
-    def objects(self) -> ObjectStore:
+    def objects(self) -> LocalObjects | FsspecObjects:
         """What the home holds."""
         return open_objects(self.home, self.options)
 

@@ -37,6 +37,10 @@ class RunResult:
     checks: tuple[CheckResult, ...] = ()
     warnings: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
+    action: str = "build"
+    """``build``, ``append``, or ``nothing`` when the store held all inputs already."""
+    state: str = ""
+    """Names the ledger of what the store holds."""
 
     def open(self) -> xr.Dataset:
         """The store, opened with xarray."""

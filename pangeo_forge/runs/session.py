@@ -11,18 +11,21 @@ from pathlib import Path
 
 from pangeo_forge import progress
 from pangeo_forge.dataset.archive import Archive
+from pangeo_forge.dataset.filling import Absent
 from pangeo_forge.dataset.model import Template
 from pangeo_forge.dataset.settings import CombineSettings
 from pangeo_forge.errors import InputError, PlanError
-from pangeo_forge.inputs.fetch import Cache
+from pangeo_forge.inputs.fetch import Cache, Guard
 from pangeo_forge.pattern.pattern import FilePattern
-from pangeo_forge.pipeline.prepare_inputs import FailedInput, InputPreparer, Prepared
+from pangeo_forge.pipeline.prepare_inputs import FailedInput, InputPreparer, LedgerEntry, Prepared
 from pangeo_forge.plan import Plan, Resources, make_plan
 from pangeo_forge.recipe.model import Recipe
 from pangeo_forge.runs.settings import RunSettings
 from pangeo_forge.runs.sources import source_context
 
 SHOWN_FAILURES = 20
+CHECKED_URLS = 1000
+"""URLs of an untrusted recipe that are checked before any is fetched; each is checked again then."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ class Session:
     channel: str
     scratch: str
     warnings: list[str] = field(default_factory=list)
+    seen: list[LedgerEntry] = field(default_factory=list)
+    """The state of each input when it was scanned."""
 
     @property
     def progress(self) -> progress.Progress:
@@ -59,21 +64,37 @@ class Session:
         preparer = InputPreparer(self.archive, combine, self.channel)
         self.progress.start("inputs", len(self.pattern))
         prepared = prepare(preparer, RunnerSettings(self.settings.mode, self.settings.worker_count), self.scratch)
+        self.archive.tell_fetched()
         self.progress.finish("inputs")
+        self.seen.extend(prepared.ledger)
         self.warnings.extend(excuse(prepared.failed, self.recipe.inputs.on_missing, len(self.pattern)))
+        if self.recipe.inputs.on_missing == "fill":
+            return replace(prepared, combination=replace(prepared.combination, absent=self._absent(prepared)))
         return prepared
 
-    def plan(self, template: Template) -> Plan:
-        """Plan the writing of ``template``, within the memory allowed."""
+    def _absent(self, prepared: Prepared) -> Absent:
+        """Inputs whose places are filled: those that are not there, and those that the recipe declares missing."""
+        labels = {f.index: f.label for f in prepared.failed}
+        if self.pattern.absent:
+            labels.update({item.index: item.label for item in self.pattern if item.missing})
+        keys = {} if self.recipe.inputs.url is None else {k.dim: k.values for k in self.pattern.concat_keys}
+        return Absent(labels, lambda dim, position: keys[dim][position].value if dim in keys else None)
+
+    @property
+    def resources(self) -> Resources:
+        """What the work may use."""
         tasks = self.settings.worker_count if self.settings.mode == "threads" else 1
-        resources = Resources(
+        return Resources(
             max_memory=self.settings.memory,
             concurrency=tasks,
             threads=self.settings.worker_count if self.settings.mode == "threads" else 1,
             workers=1 if self.settings.mode == "threads" else self.settings.worker_count,
         )
+
+    def plan(self, template: Template) -> Plan:
+        """Plan the writing of ``template``, within the memory allowed."""
         about = {"id": self.recipe.id, "title": self.recipe.title, "fingerprint": self.recipe.fingerprint()}
-        return make_plan(template, self.recipe.target, resources=resources, recipe=about)
+        return make_plan(template, self.recipe.target, resources=self.resources, recipe=about)
 
 
 @contextmanager
@@ -86,18 +107,27 @@ def opened_session(
         folder=recipe.folder,
         parameters=recipe.parameter_values,
         now=now,
-        context=source_context(recipe),
+        context=source_context(recipe, guard=settings.guard),
     )
     if settings.prune:
         pattern = pattern.prune(settings.prune)
     if not len(pattern):
         raise PlanError("the pattern has no inputs", code="P001", where=recipe.locate("inputs"), hint="check its keys")
+    if settings.guard is not None:
+        _refuse_forbidden(pattern, settings.guard)
     with tempfile.TemporaryDirectory(prefix="pangeo-forge-") as scratch, progress.channel(front_end or progress.Silent()) as channel:
-        archive = Archive(recipe, pattern, _cache(recipe, settings), None, scratch, settings.allow_python)
+        archive = Archive(recipe, pattern, _cache(recipe, settings), settings.guard, scratch, settings.allow_python, channel=channel)
         try:
             yield Session(recipe, settings, pattern, archive, channel, scratch)
         finally:
             archive.close()
+
+
+def _refuse_forbidden(pattern: FilePattern, guard: Guard) -> None:
+    """Refuse early what fetching would refuse: too many inputs, and forbidden URLs among a sample of them."""
+    guard.check_count(len(pattern))
+    for position in range(0, len(pattern), max(1, len(pattern) // CHECKED_URLS)):
+        guard.check_url(pattern[position].url)
 
 
 def _cache(recipe: Recipe, settings: RunSettings) -> Cache | None:

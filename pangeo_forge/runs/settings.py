@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from pangeo_forge.errors import UsageError
 from pangeo_forge.inputs.codec_threads import available_cpus
+from pangeo_forge.inputs.fetch.guard import Guard
 from pangeo_forge.plan.layout import parse_bytes
 
 DEFAULT_MEMORY = "2GB"
@@ -32,10 +34,51 @@ class RunSettings:
     """Tasks at once; None: one a CPU."""
     mode: Literal["threads", "processes", "single"] = "threads"
     overwrite: bool = False
+    """Replace a store of ours at a path of its own."""
+    rebuild: bool = False
+    """Build anew although the recipe appends."""
+    steal_lease: bool = False
+    """Take over from a run that is surely dead."""
+    recheck: int | None = None
+    """With append: how many of the latest remote inputs are asked whether they have changed; None: all."""
+    keep: int | None = None
+    """Versions that are kept after a build, the latest included; None: all."""
     allow_python: bool = False
     verify: bool = True
     seed: int = 0
     """Of the sample that verification compares."""
+
+    untrusted: bool = False
+    """The recipe comes from a stranger: see :attr:`guard`."""
+    allow_hosts: tuple[str, ...] = ()
+    """Hosts (``example.org``, ``*.example.org``; for s3 and gs: buckets) that an untrusted recipe may read; none: any public one."""
+    allow_schemes: tuple[str, ...] = ("https",)
+    """Kinds of URLs that an untrusted recipe may read."""
+    max_inputs: int = 100_000
+    """Inputs of an untrusted recipe."""
+    max_input_size: int | str = "20GB"
+    """Size of one input of an untrusted recipe."""
+
+    def __post_init__(self) -> None:
+        # What is no size is known before inputs are read.
+        parse_bytes(self.max_memory)
+        parse_bytes(self.max_input_size)
+        if self.untrusted and self.allow_python:
+            raise UsageError(
+                "an untrusted recipe's Python hook never runs", code="U030", hint="give either --untrusted or --allow-python"
+            )
+
+    @property
+    def guard(self) -> Guard | None:
+        """What an untrusted recipe may read: listed schemes and hosts, public addresses, bounded; None: all."""
+        if not self.untrusted:
+            return None
+        return Guard(
+            schemes=self.allow_schemes,
+            hosts=self.allow_hosts,
+            max_size=parse_bytes(self.max_input_size),
+            max_count=self.max_inputs,
+        )
 
     @property
     def worker_count(self) -> int:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from pangeo_forge.inputs.fetch.address import host_of
+from pangeo_forge.inputs.fetch.address import host_of, scheme_of
 from pangeo_forge.inputs.fetch.credentials import Provider, Secrets
 from pangeo_forge.inputs.fetch.guard import Guard
+from pangeo_forge.inputs.fetch.guarded_client import guarded_client
 from pangeo_forge.inputs.fetch.options import FetchOptions
 from pangeo_forge.inputs.fetch.signing import Signer
 from pangeo_forge.pattern.sources import SourceContext
@@ -23,15 +25,35 @@ def source_context(recipe: Recipe, *, guard: Guard | None = None, secrets: Provi
     secrets: the bakery's secrets; else those of the environment.
     """
     options = FetchOptions.from_recipe(recipe.fetch)
+    if guard is not None:
+        _refuse_unchecked(recipe, options, guard)
     return SourceContext(
-        check_url=None if guard is None else guard.check_url,
-        storage_options=options.storage_options,
+        client=None if guard is None or recipe.inputs.kind in ("url", "files") else guarded_client(guard, options.timeout),
+        check_url=None if guard is None else guard.check_source,
+        storage_options=options.storage_options if guard is None else _anonymous(str(recipe.inputs.glob or "")),
         attempts=options.retries + 1,
         sign=_sign(recipe.inputs, options, guard, secrets),
         headers=options.headers,
         timeout=options.timeout,
         limit=SourceContext.limit if guard is None or guard.max_count is None else guard.max_count,
     )
+
+
+def _refuse_unchecked(recipe: Recipe, options: FetchOptions, guard: Guard) -> None:
+    """Refuse sources whose requests fsspec makes, past the guard: all but object stores with their usual endpoints."""
+    where, inputs = recipe.locate("inputs"), recipe.inputs
+    if options.storage_options:
+        raise guard.refusal(where, "storage_options are not allowed in an untrusted recipe")
+    if inputs.glob is not None and scheme_of(inputs.glob) not in ("s3", "gs"):
+        raise guard.refusal(where, "a glob of an untrusted recipe is on s3:// or gs://")
+    if inputs.csv is not None and scheme_of(inputs.csv.path) not in ("http", "https"):
+        raise guard.refusal(where, "a table of an untrusted recipe is read over https")
+
+
+def _anonymous(glob: str) -> dict[str, Any]:
+    """The operator's own credentials for object stores are not lent to an untrusted recipe."""
+    known: dict[str, dict[str, Any]] = {"s3": {"anon": True}, "gs": {"token": "anon"}}
+    return known.get(scheme_of(glob), {})
 
 
 class _Sign:

@@ -21,9 +21,10 @@ from pangeo_forge.plan.grid import itemsize
 from pangeo_forge.plan.overlaps import Overlap, Region
 from pangeo_forge.plan.plan import ArrayPlan
 from pangeo_forge.targets import sharding
+from pangeo_forge.targets.buffers import BLOCKS
 from pangeo_forge.targets.codec import ChunkCodec, fill_of, is_all_fill
 from pangeo_forge.targets.objects import ObjectStore, open_objects
-from pangeo_forge.targets.protocol import Written, digest_of
+from pangeo_forge.targets.protocol import Changes, Written, digest_of
 
 NOTHING = Written(0, 0, 0, 0)
 
@@ -92,11 +93,15 @@ class ChunkStore:
         pool = codec_pool(self.threads)
         return Pending(tuple(pool.submit(self._write, array, at, region, values) for at in objects_in(array, region)))
 
+    def handover(self) -> Changes | None:
+        """What the driver must be given for the chunks to count; None: objects that are put are there."""
+        return None
+
     def read_block(self, array: ArrayPlan, region: Region, out: np.ndarray | None = None) -> np.ndarray:
         """Values in any region of an array; the fill value where nothing is stored."""
         shape = tuple(s.stop - s.start for s in region)
         if out is None:
-            out = np.empty(shape, object if array.dtype == "str" else array.dtype)
+            out = BLOCKS.take(shape, np.dtype(object if array.dtype == "str" else array.dtype))
         pool = codec_pool(self.threads)
         futures = [pool.submit(self._read, array, at, region, out) for at in objects_in(array, region)]
         failed = [f.exception() for f in futures]
@@ -187,7 +192,7 @@ def new_block(array: ArrayPlan, region: Region, pieces: Sequence[Overlap], zarr_
     kind = np.dtype(object) if array.dtype == "str" else np.dtype(array.dtype)
     covered = sum(math.prod(s.stop - s.start for s in p.block) for p in pieces)
     if covered == math.prod(shape) and array.dtype != "str":
-        return np.empty(shape, kind)
+        return BLOCKS.take(shape, kind)
     if array.fill_value is None and kind.kind not in "fcOSU":
         raise TargetError(
             f"an input of {array.name} is missing and {array.dtype} has no value that means missing",

@@ -1,6 +1,6 @@
 """Replace an object only if nobody else has replaced it since it was read: what leases, pointers and commits rest on.
 
-- local folders: under an exclusive ``flock`` of a lock file beside it, which the kernel frees when a process dies;
+- local folders: under an exclusive ``flock`` of the folder, which the kernel frees when a process dies;
 - S3 and what speaks it: ``If-Match`` and ``If-None-Match`` of PutObject (AWS since August and November 2024);
 - GCS: ``ifGenerationMatch``;
 - any other file system: read, compare, put. Two writers in the same instant are not kept apart there.
@@ -27,7 +27,7 @@ Tag = str | None
 _REFUSED = (412, 409)
 
 
-class Conflict(Exception):  # noqa: N818 - a state of affairs that callers turn into a user's error
+class Conflict(Exception):
     """The object is not in the state that was expected."""
 
 
@@ -85,8 +85,10 @@ def _digest(data: bytes | None) -> Tag:
 
 @contextlib.contextmanager
 def _locked(objects: LocalObjects, key: str) -> Iterator[None]:
-    os.makedirs(objects.root, exist_ok=True)
-    handle = os.open(os.path.join(objects.root, f".{key.replace('/', '-')}.lock"), os.O_RDWR | os.O_CREAT, 0o666)
+    # The folder itself is locked: a lock file of its own would stay behind.
+    folder = os.path.dirname(os.path.join(objects.root, key))
+    os.makedirs(folder, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
@@ -107,9 +109,10 @@ def _read_s3(fs: Any, path: str) -> tuple[bytes | None, Tag]:
         return await answer["Body"].read(), answer["ETag"]
 
     try:
-        return retried(lambda: sync(fs.loop, read))
+        found: tuple[bytes, str] = retried(lambda: sync(fs.loop, read))
     except FileNotFoundError:
         return None, None
+    return found
 
 
 def _write_s3(fs: Any, path: str, data: bytes, expected: Tag) -> None:

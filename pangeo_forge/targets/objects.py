@@ -10,9 +10,10 @@ import contextlib
 import errno
 import itertools
 import os
+import re
 import shutil
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,6 +23,8 @@ from pangeo_forge.targets.retries import retried, unreachable
 
 WRITING = ".writing"
 """Folder inside a local store where objects are written before they get their name."""
+
+_BUILDING = re.compile(r"\.([^/]+)\.partial-[\w-]+(?=$|/)")
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -74,9 +77,14 @@ def local_path(url: str) -> Path:
     return Path(url.split("://", 1)[1] if "://" in url else url).expanduser().absolute()
 
 
-def open_objects(url: str, storage_options: Mapping[str, Any] | None = None) -> ObjectStore:
+def open_objects(url: str, storage_options: Mapping[str, Any] | None = None) -> LocalObjects | FsspecObjects:
     """The object store at a local path or fsspec URL."""
     return LocalObjects(local_path(url)) if is_local(url) else FsspecObjects(url, storage_options)
+
+
+def final_address(url: str) -> str:
+    """The address that a user knows: that of the store, when ``url`` is where a local one is built."""
+    return _BUILDING.sub(r"\1", url)
 
 
 class LocalObjects:
@@ -85,6 +93,7 @@ class LocalObjects:
     def __init__(self, root: Path | str) -> None:
         self.root = str(root)
         self._folders: set[str] = set()
+        self._above: list[str] = []
         self._names = itertools.count()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -121,6 +130,8 @@ class LocalObjects:
 
     def _make(self, folder: str) -> None:
         if folder not in self._folders:
+            if not self._folders and not self._above:
+                self._above = missing_folders(os.path.dirname(self.root))
             os.makedirs(folder, exist_ok=True)
             self._folders.add(folder)
 
@@ -135,6 +146,13 @@ class LocalObjects:
     def exists(self, key: str) -> bool:
         """Whether the file is there."""
         return os.path.isfile(f"{self.root}/{key}")
+
+    def size(self, key: str) -> int | None:
+        """Bytes of the file; None when there is none."""
+        try:
+            return os.stat(f"{self.root}/{key}").st_size
+        except OSError:
+            return None
 
     def delete(self, key: str) -> None:
         """Unlink the file."""
@@ -152,14 +170,39 @@ class LocalObjects:
             for name in files:
                 yield os.path.relpath(os.path.join(folder, name), self.root).replace(os.sep, "/")
 
+    def folders(self) -> set[str]:
+        """Folders of one level."""
+        try:
+            with os.scandir(self.root) as found:
+                return {entry.name for entry in found if entry.is_dir()}
+        except FileNotFoundError:
+            return set()
+
     def is_empty(self) -> bool:
         """Whether the folder is absent or empty."""
         return next(iter(self.list()), None) is None
 
     def clear(self) -> None:
-        """Remove the folder."""
+        """Remove the folder, and those above it that were made for it, as far as nothing else is in them."""
         self._folders.clear()
         shutil.rmtree(self.root, ignore_errors=True)
+        remove_empty(self._above)
+        self._above = []
+
+    def try_out(self) -> None:
+        """Make the folder and remove it again: whether that is possible is better known before than after the work.
+
+        Raises
+        ------
+        TargetError: T010, T011, T012.
+        """
+        made = missing_folders(self.root)
+        try:
+            os.makedirs(self.root, exist_ok=True)
+        except OSError as error:
+            raise write_error(error, self.root, 0) from error
+        finally:
+            remove_empty(made)
 
     def settle(self) -> None:
         """Remove what killed processes left half-written."""
@@ -253,6 +296,16 @@ class FsspecObjects:
         for path in found:
             yield path.lstrip("/")[len(start) + 1 :]
 
+    def folders(self) -> set[str]:
+        """One listing of one level."""
+        fs, root = self.filesystem()
+        fs.invalidate_cache()
+        try:
+            found = retried(lambda: fs.ls(root, detail=True))
+        except FileNotFoundError:
+            return set()
+        return {str(f["name"]).rstrip("/").rpartition("/")[2] for f in found if f["type"] == "directory"}
+
     def is_empty(self) -> bool:
         """One listing of one level."""
         fs, root = self.filesystem()
@@ -276,22 +329,39 @@ def write_error(error: OSError, url: str, size: int) -> TargetError:
         return TargetError(
             f"the disk is full: {_free(url)} free, the next object needs {format_bytes(size)}",
             code="T010",
-            where=url,
+            where=final_address(url),
             hint="make room and run again (what is done is kept), or choose another --target",
         )
     if error.errno in _DENIED or isinstance(error, PermissionError):
         return TargetError(
             f"may not be written: {error.strerror or 'permission denied'}",
             code="T011",
-            where=url,
+            where=final_address(url),
             hint="give this user (or these credentials) the right to write there, or choose another --target",
         )
     return TargetError(
         f"cannot be written: {error.strerror or type(error).__name__}",
         code="T012",
-        where=url,
+        where=final_address(url),
         hint="see whether the address is right and reachable, then run again; what is done is kept",
     )
+
+
+def missing_folders(folder: str) -> list[str]:
+    """Those of ``folder`` and the folders above it that do not exist, the deepest first."""
+    path = Path(folder)
+    return [str(p) for p in (path, *path.parents) if not os.path.lexists(p)]
+
+
+def remove_empty(folders: Iterable[str]) -> None:
+    """Remove folders, the deepest first, up to the first that is not empty."""
+    for folder in folders:
+        try:
+            os.rmdir(folder)
+        except FileNotFoundError:
+            continue
+        except OSError:
+            return
 
 
 def _free(url: str) -> str:

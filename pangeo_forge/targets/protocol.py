@@ -5,13 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from pangeo_forge.plan.overlaps import Region
 from pangeo_forge.plan.plan import ArrayPlan, Plan
-
 
 Digest = tuple[int, str]
 """Size in bytes and CRC-32C (8 hex digits) of an object."""
@@ -47,6 +46,14 @@ class Written:
         )
 
 
+class Changes(Protocol):
+    """What writers of a target with sessions have changed; small, picklable, brought back to the driver."""
+
+    def merge(self, other: Changes) -> Changes:
+        """Both together; associative."""
+        ...
+
+
 @runtime_checkable
 class Target(Protocol):
     """A place where a dataset is written. Life: create (driver), write_block (workers, any order, repeatable), commit
@@ -60,7 +67,7 @@ class Target(Protocol):
         """Where the dataset is after commit."""
         ...
 
-    def create(self, plan: Plan, *, overwrite: bool = False) -> None:
+    def create(self, plan: Plan, *, overwrite: bool = False) -> Written:
         """Refuse or clear what is there, write array metadata and values that are known. Repeatable: written blocks
         are kept."""
         ...
@@ -70,8 +77,13 @@ class Target(Protocol):
         shards."""
         ...
 
-    def commit(self, plan: Plan, inspect: Callable[[str], None] | None = None) -> None:
-        """Make the dataset visible, whole, and check with a fresh open that it is; ``inspect`` may refuse before."""
+    def commit(
+        self,
+        plan: Plan,
+        inspect: Callable[[Any], None] | None = None,
+        guard: Callable[[], None] | None = None,
+    ) -> None:
+        """Check the complete dataset with a fresh open, then make it visible; ``inspect`` and ``guard`` may refuse."""
         ...
 
     def abort(self) -> None:

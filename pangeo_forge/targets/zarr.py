@@ -6,7 +6,6 @@ Object stores have no rename: there the root's metadata, without which nothing o
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
@@ -22,9 +21,10 @@ import numpy as np
 from pangeo_forge.errors import TargetError
 from pangeo_forge.plan.overlaps import Region
 from pangeo_forge.plan.plan import ArrayPlan, Plan
-from pangeo_forge.targets.chunks import ChunkStore, Pending
-from pangeo_forge.targets.metadata import PROVENANCE, documents
+from pangeo_forge.targets.chunks import NOTHING, ChunkStore, Pending
+from pangeo_forge.targets.metadata import PROVENANCE, STATE, documents
 from pangeo_forge.targets.objects import LocalObjects, ObjectStore, is_local, local_path, open_objects, write_error
+from pangeo_forge.targets.preview import preview
 from pangeo_forge.targets.protocol import Written
 
 MARK = ".pangeo-forge-building"
@@ -85,7 +85,7 @@ class ZarrTarget:
 
     # -- life --------------------------------------------------------------------------------------------------------
 
-    def create(self, plan: Plan, *, overwrite: bool = False) -> None:
+    def create(self, plan: Plan, *, overwrite: bool = False) -> Written:
         """Begin: refuse what may not be replaced, write array metadata and the values that are known.
 
         Blocks that an earlier try of the same run has written are kept.
@@ -101,9 +101,22 @@ class ZarrTarget:
         arrays, _ = documents(plan)
         for key, data in arrays.items():
             self._objects.put(key, data)
+        written = NOTHING
         for array in plan.arrays:
             if array.values is not None:
-                self.write_block(array, tuple(slice(0, n) for n in array.shape), stored_values(array))
+                written += self.write_block(array, tuple(slice(0, n) for n in array.shape), stored_values(array))
+        return written
+
+    def has_begun(self) -> bool:
+        """Whether this run's unfinished store is there, so that what its journal says is true."""
+        return Path(self.building_url).is_dir() if self.is_local else self._mark() == self.run_id
+
+    def tidy(self) -> None:
+        """Remove what a run leaves when it is killed just after its store became visible."""
+        if self.is_local:
+            shutil.rmtree(self.building_url, ignore_errors=True)
+        elif self._mark() == self.run_id:
+            self._objects.delete(MARK)
 
     def write_block(self, array: ArrayPlan, region: Region, values: np.ndarray) -> Written:
         """Store a block (see :meth:`ChunkStore.write_block`)."""
@@ -113,34 +126,57 @@ class ZarrTarget:
         """Begin to store a block (see :meth:`ChunkStore.start_block`)."""
         return self.chunks.start_block(array, region, values)
 
-    def commit(self, plan: Plan, inspect: Callable[[str], None] | None = None) -> None:
-        """Put the root's metadata last, check with a fresh open, and (local) rename the store to its place.
+    def commit(
+        self,
+        plan: Plan,
+        inspect: Callable[[Any], None] | None = None,
+        guard: Callable[[], None] | None = None,
+    ) -> None:
+        """Check the complete store with a fresh open, then make it visible: the root's metadata last, and (local) the
+        folder renamed to its place.
 
         Parameters
         ----------
-        inspect: called with the address of the complete store before it is at its place (on an object store: as soon as
-            it opens); when it raises, nothing that opens is left.
+        inspect: called with the complete store (anything that zarr opens) before it is visible; when it raises, nothing
+            that opens is left.
+        guard: called last of all before the store becomes visible; may raise, too.
 
         Raises
         ------
         TargetError: T030 when what was written does not open as planned; nothing that opens is left then.
         """
         _, roots = documents(plan)
+        complete = preview(self.building_url, roots, self.storage_options)
+        check_store(complete, plan)
+        if inspect is not None:
+            inspect(complete)
+        if guard is not None:
+            guard()
         for key, data in roots.items():
             self._objects.put(key, data)
-        try:
-            check_store(self.building_url, plan, self.storage_options)
-            if inspect is not None:
-                inspect(self.building_url)
-        except BaseException:
-            for key in roots:
-                self._objects.delete(key)
-            raise
         if isinstance(self._objects, LocalObjects):
             self._objects.settle()
             self._rename()
         else:
             self._objects.delete(MARK)
+
+    def discard_dead(self) -> None:
+        """Clear what another run has left unfinished at the address. Only for who holds the dataset's lease."""
+        if self.is_local:
+            for folder in self._place.parent.glob(f".{self._place.name}.partial-*"):
+                if str(folder) != self.building_url:
+                    shutil.rmtree(folder, ignore_errors=True)
+            return
+        mark = self._mark()
+        if mark is not None and mark != self.run_id:
+            if any(self._objects.exists(key) for key in ROOTS):
+                self._objects.delete(MARK)
+            else:
+                self._objects.clear()
+
+    def state(self) -> str | None:
+        """The state that the finished store at the address says it is in; None when there is none."""
+        return state_of(LocalObjects(self._place) if self.is_local else self._objects)
 
     def abort(self) -> None:
         """Remove what this run has made; a finished store stays."""
@@ -156,7 +192,7 @@ class ZarrTarget:
 
         Raises
         ------
-        TargetError: T001 it exists, T002 it exists and is not ours.
+        TargetError: T001 it exists, T002 it exists and is not ours, T010-T012 nothing can be written there (local).
         """
         there = self._existing()
         if there == "foreign":
@@ -173,6 +209,8 @@ class ZarrTarget:
                 where=self.url,
                 hint="add --overwrite, or choose another --target",
             )
+        if self.is_local:
+            LocalObjects(self.building_url).try_out()
         return there
 
     def _existing(self) -> str | None:
@@ -210,33 +248,65 @@ class ZarrTarget:
 
     def _rename(self) -> None:
         place, building = self._place, Path(self.building_url)
-        aside = place.with_name(f".{place.name}.replaced-{self.run_id}")
         try:
-            replaced = place.exists() and any(place.iterdir())
-            if replaced:
-                os.rename(place, aside)
+            if not place.exists() or not any(place.iterdir()):
+                os.rename(building, place)
+                return
+            if exchange(building, place):
+                # What was replaced has the building's name now.
+                shutil.rmtree(building, ignore_errors=True)
+                return
+            aside = place.with_name(f".{place.name}.replaced-{self.run_id}")
+            os.rename(place, aside)
             try:
                 os.rename(building, place)
             except OSError:
-                if replaced:
-                    os.rename(aside, place)
+                os.rename(aside, place)
                 raise
         except OSError as error:
             raise write_error(error, self.url, 0) from error
-        with contextlib.suppress(OSError):
-            shutil.rmtree(aside)
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def exchange(one: Path, two: Path) -> bool:
+    """Swap two folders in one step, so that there is no moment without either; False where the system cannot.
+
+    ``renameat2(2)`` with RENAME_EXCHANGE: Linux 3.15 and later, on ext4, xfs, btrfs, tmpfs and others.
+    """
+    import ctypes
+
+    try:
+        call = ctypes.CDLL(None, use_errno=True).renameat2
+    except (OSError, AttributeError):
+        return False
+    here, swap = -100, 2
+    return int(call(here, os.fsencode(one), here, os.fsencode(two), swap)) == 0
+
+
+def state_of(objects: ObjectStore) -> str | None:
+    """The state that a store's root attributes name."""
+    for key in ROOTS[:2]:
+        data = objects.get(key)
+        if data is not None and (attrs := root_attrs(data)):
+            return attrs.get(STATE)
+    return None
 
 
 def is_ours(document: bytes | None) -> bool:
     """Whether a root metadata document says that this program made the store."""
-    if document is None:
-        return False
+    return document is not None and f"{PROVENANCE}version" in root_attrs(document)
+
+
+def root_attrs(document: bytes) -> dict[str, Any]:
+    """The root attributes that a root metadata document holds; none when it is not one."""
     try:
         data = json.loads(document)
     except ValueError:
-        return False
+        return {}
+    if not isinstance(data, dict):
+        return {}
     attrs = data.get("attributes") or data.get("metadata", {}).get(".zattrs") or data
-    return isinstance(attrs, dict) and f"{PROVENANCE}version" in attrs
+    return attrs if isinstance(attrs, dict) else {}
 
 
 def stored_values(array: ArrayPlan) -> np.ndarray:
@@ -256,8 +326,8 @@ def stored_values(array: ArrayPlan) -> np.ndarray:
     return cast
 
 
-def check_store(url: str, plan: Plan, storage_options: Mapping[str, Any] | None = None) -> None:
-    """Open the store afresh with zarr-python and compare every array's description and the known values with the plan.
+def check_store(url: Any, plan: Plan, storage_options: Mapping[str, Any] | None = None) -> None:
+    """Open the store (its address, or a zarr store) afresh with zarr-python and compare every array's description and the known values with the plan.
 
     Raises
     ------
@@ -265,11 +335,13 @@ def check_store(url: str, plan: Plan, storage_options: Mapping[str, Any] | None 
     """
     import zarr
 
-    options = dict(storage_options or {}) if not is_local(url) else None
+    options = dict(storage_options or {}) if isinstance(url, str) and not is_local(url) else None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            group = zarr.open_group(url, mode="r", storage_options=options, use_consolidated=True)
+            # Stores that keep all metadata in one place of their own (Icechunk, references) have no second copy of it.
+            consolidated = getattr(url, "supports_consolidated_metadata", True)
+            group = zarr.open_group(url, mode="r", storage_options=options, use_consolidated=consolidated)
             found = dict(group.arrays())
             if set(found) != {a.name for a in plan.arrays}:
                 raise _damaged(url, f"it holds {sorted(found)}, not {sorted(a.name for a in plan.arrays)}")
@@ -281,7 +353,7 @@ def check_store(url: str, plan: Plan, storage_options: Mapping[str, Any] | None 
             raise _damaged(url, f"it does not open: {type(error).__name__}: {error}") from error
 
 
-def _check_array(url: str, array: ArrayPlan, found: Any) -> None:
+def _check_array(url: Any, array: ArrayPlan, found: Any) -> None:
     if tuple(found.shape) != array.shape or tuple(found.chunks) != array.chunks or found.shards != array.shards:
         raise _damaged(
             url, f"{array.name} is {found.shape} in chunks {found.chunks}, not {array.shape} in {array.chunks}"
@@ -298,10 +370,10 @@ def _check_array(url: str, array: ArrayPlan, found: Any) -> None:
         raise _damaged(url, f"the values of {array.name} do not read back as written")
 
 
-def _damaged(url: str, why: str) -> TargetError:
+def _damaged(url: Any, why: str) -> TargetError:
     return TargetError(
         f"the store is not what was planned: {why}",
         code="T030",
-        where=url if is_local(url) else None,
+        where=url if isinstance(url, str) and is_local(url) else None,
         hint="run again; report it if it stays",
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pangeo_forge.errors import VerifyError
+from pangeo_forge.targets.objects import final_address
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,6 @@ def raise_on_failure(results: Iterable[CheckResult], store: str) -> None:
         raise VerifyError(
             f"{len(failed)} check{'s' if len(failed) > 1 else ''} failed:\n{rows}\n",
             code="V001",
-            where=store,
+            where=final_address(store),
             hint="the store was not published; mend the recipe, or its checks if they ask too much",
         )

@@ -74,9 +74,10 @@ class Archive:
 
     @property
     def leftovers(self) -> list[str]:
-        """All that is at the place of the store, hidden things too."""
+        """All that is at the place of the store, hidden things too, but for the records that belong to it."""
         out = self.folder / "out"
-        return sorted(str(p.relative_to(out)) for p in out.rglob("*")) if out.exists() else []
+        found = [p.relative_to(out) for p in out.rglob("*")] if out.exists() else []
+        return sorted(str(p) for p in found if not p.parts[0].endswith(".pangeo-forge"))
 
 
 def make_archive(folder: Path, count: int = 3, source: Path = TEMPERATURE) -> Archive:

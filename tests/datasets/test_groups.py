@@ -7,7 +7,10 @@ from typing import Any
 
 import h5py
 import numpy as np
+import pytest
 import xarray as xr
+
+from pangeo_forge.errors import CombineError
 
 from .conversion import SHARED, assert_equals, concatenated, convert, files, shared_files
 
@@ -28,13 +31,20 @@ def test_tempo_groups_are_merged(tmp_path: Path) -> None:
     assert_equals(got.store, expected)
 
 
+def test_tempo_a_coordinate_with_missing_values_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(CombineError) as caught:
+        convert("tempo-no2", tmp_path, set_=['inputs.glob="{data}/tempo_no2_l2_groups/*.nc4"'])
+    assert caught.value.code == "C034"
+    assert "mirror_step" in str(caught.value)
+
+
 def test_tempo_four_groups_of_one_granule(tmp_path: Path) -> None:
-    (path,) = files("tempo_no2_l2_groups")
+    (path,) = files("tempo_no2_l2_groups", "*G01.nc4")
     groups = ["/", "/geolocation", "/product", "/qa_statistics", "/support_data"]
     got = convert(
         "tempo-no2",
         tmp_path,
-        set_=['inputs.glob="{data}/tempo_no2_l2_groups/*.nc4"', f"open.group=[{', '.join(groups)}]"],
+        set_=[f'inputs={{url: "{{data}}/tempo_no2_l2_groups/{path.name}"}}', f"open.group=[{', '.join(groups)}]"],
     )
     parts = [xr.open_dataset(path, engine="h5netcdf", group=g) for g in groups]
     names = [str(n) for p in parts for n in p.variables]

@@ -12,6 +12,9 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import numpy as np
+import pytest
+
+from pangeo_forge.errors import CombineError
 
 from .conversion import DATA, convert
 
@@ -84,22 +87,28 @@ def served() -> Iterator[tuple[str, list[str]]]:
         server.server_close()
 
 
+def test_packing_as_text_is_an_error(tmp_path: Path) -> None:
+    with served() as (url, _), pytest.raises(CombineError) as caught:
+        convert("opendap-fnoc", tmp_path, data=url, set_=["transforms=[]"])
+    assert caught.value.code == "C017"
+    assert "scale_factor" in str(caught.value)
+
+
 def test_opendap_equals_the_recording(tmp_path: Path) -> None:
     with served() as (url, asked):
         got = convert("opendap-fnoc", tmp_path, data=url).store
     arrays = recorded()
     assert set(map(str, got.variables)) == set(arrays)
-    for name, values in arrays.items():
-        stored = got[name]
-        assert stored.shape == values.shape
-        raw = stored.values
-        scale = stored.encoding.get("scale_factor", 1)
-        if name in ("lat", "lon"):
-            np.testing.assert_array_equal(raw, values)
-        elif name != "time":
-            missing = stored.encoding.get("_FillValue", stored.encoding.get("missing_value"))
-            expected = np.where(values == missing, np.nan, values * scale) if missing is not None else values * scale
-            np.testing.assert_allclose(raw, expected, rtol=1e-6)
-            assert stored.encoding["dtype"] == "int16"
-    assert any(":3" in q for q in asked)
-    assert not any(q.startswith("u") and "v" in q for q in asked)
+    for name in ("lat", "lon", "time"):
+        np.testing.assert_array_equal(got[name].values, arrays[name])
+        assert got[name].dtype == "float32"
+    for name in ("u", "v"):
+        values = arrays[name]
+        assert (values != -32767).any()
+        expected = np.where(values == -32767, np.nan, values * 0.005)
+        np.testing.assert_allclose(got[name].values, expected, rtol=1e-12)
+        assert got[name].dims == ("time_a", "lat", "lon")
+        assert got[name].encoding["dtype"] == "int16"
+        assert got[name].encoding["scale_factor"] == 0.005
+        assert got[name].attrs["units"] == "meter per second"
+    assert any(":3" in q for q in asked), "no region was asked for"

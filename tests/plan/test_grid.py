@@ -94,7 +94,7 @@ def test_shard_bytes_give_whole_chunks(time: int, lat: int, kilobytes: int) -> N
     chunk = time * lat * 1440 * 2
     layout = Layout(chunks={"time": time, "lat": lat}, shard_bytes=kilobytes * 1000)
     if chunk > kilobytes * 1000:
-        with pytest.raises(PlanError, match="P104"):
+        with pytest.raises(PlanError, match="P204"):
             grid(layout)
         return
     result = grid(layout)
@@ -105,9 +105,9 @@ def test_shard_bytes_give_whole_chunks(time: int, lat: int, kilobytes: int) -> N
 @pytest.mark.parametrize(
     ("layout", "code", "text"),
     [
-        (Layout(chunks={"time": 20}, shards={"time": 50}), "P104", "write time: 40 or 60"),
-        (Layout(chunks={"time": 20}, shards={"time": 40}, zarr_format=2), "P105", "zarr_format: 3"),
-        (Layout(chunks={"time": 0}), "P103", "target.chunks.time: 0"),
+        (Layout(chunks={"time": 20}, shards={"time": 50}), "P204", "write time: 40 or 60"),
+        (Layout(chunks={"time": 20}, shards={"time": 40}, zarr_format=2), "P205", "zarr_format: 3"),
+        (Layout(chunks={"time": 0}), "P203", "target.chunks.time: 0"),
     ],
 )
 def test_impossible_layouts(layout: Layout, code: str, text: str) -> None:
@@ -117,5 +117,5 @@ def test_impossible_layouts(layout: Layout, code: str, text: str) -> None:
 
 
 def test_unknown_dimension_gets_a_suggestion() -> None:
-    with pytest.raises(PlanError, match=r"did you mean 'time'.*P102"):
+    with pytest.raises(PlanError, match=r"did you mean 'time'.*P202"):
         check_dims({"tme": 1}, DIMS, "target.chunks")

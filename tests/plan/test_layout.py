@@ -17,7 +17,7 @@ def test_parse_bytes(text: str | int, count: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "big", "5 PB", "-1MB"])
 def test_not_a_size(text: str) -> None:
-    with pytest.raises(PlanError, match="P101"):
+    with pytest.raises(PlanError, match="P201"):
         parse_bytes(text)
 
 

@@ -216,7 +216,7 @@ def test_urls(name: str) -> None:
         ("modis-aqua", (22 + 92, 1), "AQUA_MODIS.20041226_20041231.L3m.8D.IOP.bbp_443.4km.nc"),
         ("climsim", (1,), "train/0001-02/E3SM-MMF.mli.0001-02-01-01200.nc"),
         ("climsim", (2016,), "train/0001-03/E3SM-MMF.mli.0001-03-01-00000.nc"),
-        ("climsim", (-1 + 210_240,), "train/0009-01/E3SM-MMF.mli.0009-01-31-84600.nc"),
+        ("climsim", (-1 + 210_240,), "train/0009-01/E3SM-MMF.mli.0009-01-31-85200.nc"),
         ("woa18", (10, 2), "density/decav/1.00/woa18_decav_I11_01.nc"),
         ("lmr", (9,), "v2_1/pr_wtr_MCruns_ensemble_spread_LMRv2.1.nc"),
         ("ssebop", (365,), "downloads/det2000366.modisSSEBopETactual.zip"),
@@ -235,7 +235,7 @@ def test_many_inputs_are_made_when_asked_for() -> None:
     began = time.perf_counter()
     made = FilePattern.from_inputs(recipe.inputs, folder=recipe.folder)
     assert len(made) == 210_240
-    assert made[-1].url.endswith("0009-01-31-84600.nc")
+    assert made[-1].url.endswith("0009-01-31-85200.nc")
     assert time.perf_counter() - began < 2
 
 

@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from types import TracebackType
+from typing import Any
 from urllib.parse import quote
 
 from pangeo_forge.errors import InputError
@@ -60,9 +61,16 @@ class Secret:
 
 
 class Redactor:
-    """Masks secrets in any text: log records, tracebacks, reports."""
+    """Masks secrets in any text: log records, tracebacks, reports.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    guards_process: from the first secret on, all log records and tracebacks of this process are masked, whichever
+        library writes them and whichever handler is added later.
+    """
+
+    def __init__(self, *, guards_process: bool = False) -> None:
+        self._guards_process = guards_process
         self._values: set[str] = set()
         self._pattern: re.Pattern[str] | None = None
         self._lock = threading.Lock()
@@ -74,14 +82,26 @@ class Redactor:
         parts = {value, *(p for p in re.split(r"[:\s=]", value) if len(p) >= 6)}
         forms = parts | {quote(p, safe="") for p in parts} | {base64.b64encode(value.encode()).decode()}
         with self._lock:
+            guard, self._guards_process = self._guards_process, False
             if forms - self._values:
                 self._values |= {f for f in forms if len(f) >= 4}
                 longest_first = sorted(self._values, key=len, reverse=True)
                 self._pattern = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+        if guard:
+            self.guard_logging()
+            self.guard_tracebacks()
 
     def __call__(self, text: str) -> str:
         """``text`` with every known secret masked."""
         return self._pattern.sub("***", text) if self._pattern else text
+
+    def masked(self, value: Any) -> Any:
+        """JSON-able data with every known secret masked in its texts."""
+        if isinstance(value, str):
+            return self(value)
+        if isinstance(value, Mapping):
+            return {k: self.masked(v) for k, v in value.items()}
+        return [self.masked(v) for v in value] if isinstance(value, list | tuple) else value
 
     def filter(self, record: logging.LogRecord) -> bool:
         """A ``logging`` filter that masks the message (add it to handlers: ``handler.addFilter(redactor.filter)``)."""
@@ -92,17 +112,32 @@ class Redactor:
                 record.exc_info = None
         return True
 
+    def guard_logging(self) -> None:
+        """Mask every log record of this process as it is made, so that no handler sees a secret."""
+        make = logging.getLogRecordFactory()
+
+        def masked(*args: Any, **kwargs: Any) -> logging.LogRecord:
+            record = make(*args, **kwargs)
+            self.filter(record)
+            return record
+
+        logging.setLogRecordFactory(masked)
+
     def guard_tracebacks(self) -> None:
-        """Mask what ``sys.excepthook`` prints in this process."""
+        """Mask what uncaught exceptions print in this process, those of threads included."""
         import traceback
 
-        def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        def hook(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
             sys.stderr.write(self("".join(traceback.format_exception(kind, error, trace))))
 
-        sys.excepthook = hook
+        def thread_hook(args: threading.ExceptHookArgs) -> None:
+            if args.exc_type is not SystemExit:
+                hook(args.exc_type, args.exc_value, args.exc_traceback)
+
+        sys.excepthook, threading.excepthook = hook, thread_hook
 
 
-REDACTOR = Redactor()
+REDACTOR = Redactor(guards_process=True)
 """The process's redactor: every secret that is resolved is learned by it."""
 
 

@@ -173,6 +173,7 @@ class Fetcher:
     def _fetch(self, item: FetchItem, lane: Lane, check: Check | None, revalidate: bool, verify: bool) -> FetchedInput:
         if (found := self._here(item, check, verify, known=not revalidate)) is not None:
             return found
+        self._counted()
         key = self._key(item)
         part = self.cache.partial(key, self.scratch)
         try:
@@ -186,13 +187,16 @@ class Fetcher:
 
     def _here(self, item: FetchItem, check: Check | None, verify: bool, *, known: bool) -> FetchedInput | None:
         """A local input, or (``known``) what is in the cache: all that needs no network."""
+        if self.guard is not None:
+            self.guard.check_url(item.url)
+        found = None
         if scheme_of(item.url) == "file":
-            self._admit(item)
-            return local_input(item, check, digest=verify)
-        if not known:
-            return None
-        entry = self.cache.entry(self._key(item))
-        return None if entry is None else self._hit(entry, item, check, verify)
+            found = local_input(item, check, digest=verify)
+        elif known and (entry := self.cache.entry(self._key(item))) is not None:
+            found = self._hit(entry, item, check, verify)
+        if found is not None:
+            self._counted()
+        return found
 
     def _key(self, item: FetchItem) -> str:
         return cache_key(item.url, also=self._also_secret)
@@ -297,15 +301,16 @@ class Fetcher:
         )
 
     def _probe(self, item: FetchItem, lane: Lane) -> Remote:
-        self._admit(item)
+        if self.guard is not None:
+            self.guard.check_url(item.url)
+        self._counted()
         if scheme_of(item.url) == "file":
             found = local_input(item, None)
             return Remote(found.size, None, found.last_modified, True)
         return self._retried(item, lane, lambda t: t.stat(item.url, lane, self._where(item)))
 
-    def _admit(self, item: FetchItem) -> None:
+    def _counted(self) -> None:
         if self.guard is not None:
-            self.guard.check_url(item.url)
             with self._lock:
                 self._count += 1
             self.guard.check_count(self._count)
@@ -314,7 +319,7 @@ class Fetcher:
 
     def _retried(self, item: FetchItem, lane: Lane, attempt: Callable[[Transfer], T]) -> T:
         transfer = self._transfer(item.url)
-        name = item.label or self._shown(item.url)
+        name = self._name(item)
 
         def before_sleep(failure: Transient, pause: float) -> None:
             if failure.retry_after:
@@ -337,6 +342,9 @@ class Fetcher:
     def _shown(self, url: str) -> str:
         return REDACTOR(redact_url(url, also=self._also_secret))
 
+    def _name(self, item: FetchItem) -> str:
+        return item.label or self._shown(item.url)
+
     def _where(self, item: FetchItem) -> str:
         shown = self._shown(item.url)
         return f"{item.label} ({shown})" if item.label and item.label != item.url else shown
@@ -353,31 +361,33 @@ class Fetcher:
         where the consumer takes one input after the other.
         """
 
-        def recorded(item: FetchItem, call: Callable[[], T]) -> T | FailedInput:
-            try:
-                found = call()
-            except PangeoForgeError as error:
-                self.progress.finished(item.label or self._shown(item.url), failed=True)
-                return FailedInput.of(item, self._shown(item.url), error)
-            self.progress.finished(item.label or self._shown(item.url))
-            return found
+        def failed(item: FetchItem, error: PangeoForgeError) -> FailedInput:
+            self.progress.finished(self._name(item), failed=True)
+            return FailedInput.of(item, self._shown(item.url), error)
 
         def one(item: FetchItem, lane: Lane) -> T | FailedInput:
-            found = recorded(item, lambda: work(item, lane))
-            if isinstance(found, FailedInput):
+            try:
+                found = work(item, lane)
+            except PangeoForgeError as error:
                 lane.close()
+                return failed(item, error)
+            self.progress.finished(self._name(item))
             return found
 
-        left = enumerate(items)
-        if here is not None:
-            for place, item in left:
-                found = recorded(item, lambda item=item: here(item))  # type: ignore[misc]
-                if found is None:
-                    left = chain([(place, item)], left)
-                    break
-                yield place, found
-            else:
-                return
+        left: Iterator[tuple[int, FetchItem]] = enumerate(items)
+        for place, item in left:
+            try:
+                found = None if here is None else here(item)
+            except PangeoForgeError as error:
+                yield place, failed(item, error)
+                continue
+            if found is None:
+                left = chain([(place, item)], left)
+                break
+            self.progress.finished(self._name(item))
+            yield place, found
+        else:
+            return
         if not self.options.cache:
             lane = self._lane()
             try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ftplib
 import re
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -116,8 +115,7 @@ class FtpTransfer:
     def _connect(self, ftp: ftplib.FTP, host: str, port: int, url: str, where: str) -> None:
         address = host
         if self.guard is not None:
-            address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][0]  # type: ignore[assignment]
-            self.guard.check_address(address, where)  # and this very address is connected to
+            address = self.guard.resolved(host, port, where)  # this very address is connected to
         ftp.connect(address, port, timeout=self.options.timeout)
         login = self.signer.login(url)
         if login is None:

@@ -7,6 +7,8 @@ address when it is checked and to a private one when it is used gains nothing.
 from __future__ import annotations
 
 import ipaddress
+import re
+import socket
 from dataclasses import dataclass
 
 from pangeo_forge.errors import InputError
@@ -53,8 +55,24 @@ class Guard:
             raise self.refusal(shown, f"host {host!r} is not on the allow-list")
         if not bucket and port is not None and port not in self.ports and not self.allow_private:
             raise self.refusal(shown, f"port {port} is not allowed in an untrusted recipe")
-        if not bucket and _literal(host) is not None:
+        if bucket:
+            return
+        if (host == "localhost" or host.endswith(".localhost")) and not self.allow_private:
+            raise self.refusal(shown, f"{host} is this machine")
+        if _literal(host) is not None:
             self.check_address(host, shown)
+
+    def check_source(self, url: str) -> None:
+        """:meth:`check_url`, and no local disk behind another name: for listings, tables and catalogs."""
+        self.check_url(url)
+        if scheme_of(url) in ("ftp", "ftps"):
+            self.resolved(host_of(url), 21, redact_url(url))
+
+    def resolved(self, host: str, port: int, where: str) -> str:
+        """An address of ``host`` that may be connected to; raises I306 when the first one may not."""
+        address = str(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][0])
+        self.check_address(address, where)
+        return address
 
     def check_address(self, address: str, where: str) -> None:
         """Raise InputError I306 unless ``address`` (an IP, about to be connected to) is a public one."""
@@ -92,6 +110,13 @@ def _literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         return ipaddress.ip_address(host.strip("[]").partition("%")[0])
     except ValueError:
+        pass
+    # Resolvers read 2130706433, 0x7f.1 and 127.1 as addresses, too.
+    if not re.fullmatch(r"[0-9a-fxA-FX.]+", host) or not host[:1].isdigit():
+        return None
+    try:
+        return ipaddress.IPv4Address(socket.inet_aton(host))
+    except OSError:
         return None
 
 

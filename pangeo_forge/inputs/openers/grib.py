@@ -2,12 +2,14 @@
 
 A file with several kinds of levels does not make one dataset: the error lists what there is and the ``select`` to write.
 ``select`` as a list reads one pass each and merges them; where two passes have a variable or level of the same name, its kind
-of level (and its value, if need be) is added to the name: ``t_surface``, ``t_heightAboveGround_2``.
+of level (and its value, if need be) is added to the name: ``t_surface``, ``t_heightAboveGround_2``. A list of values within
+a ``select`` (``level: [2, 10]``) makes a dimension where all fields have all of them, else one pass for each.
 """
 
 from __future__ import annotations
 
 import builtins
+import itertools
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -45,9 +47,23 @@ def open(source: InputSource, options: OpenOptions) -> xr.Dataset:
     check(path)
     extra = dict(options.engine_options)
     run = _Runner(options, source.where)
-    parts = [run(describe, path, dict(select), extra, options.timeout) for select in options.selects]
+    parts = [part for select in options.selects for part in _passes(run, path, select, extra, options.timeout)]
     stored = _merged(parts, options.selects, path)
     return to_xarray(stored, decode_coords=options.decode_coords, drop=options.drop, source=path)
+
+
+def _passes(
+    run: _Runner, path: str, select: Select, extra: Mapping[str, Any], timeout: float
+) -> list[StoredDataset]:
+    """One pass for a select; where its lists of values do not make one grid (2 m and 10 m), one for each combination."""
+    lists = {k: v for k, v in select.items() if isinstance(v, list | tuple)}
+    try:
+        return [run(describe, path, dict(select), extra, timeout)]
+    except InputError as error:
+        if error.code != "I118" or not lists:
+            raise
+    combinations = (dict(zip(lists, c, strict=True)) for c in itertools.product(*lists.values()))
+    return [run(describe, path, {**select, **c}, extra, timeout) for c in combinations]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,198 @@
+"""What one or two samples hold, metadata only: format, groups, dimensions, variables, times, packing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pangeo_forge.errors import InputError, PangeoForgeError
+from pangeo_forge.inputs.openers import open_dataset
+from pangeo_forge.inputs.sniff import sniff
+from pangeo_forge.inputs.source import InputSource, OpenOptions
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from pangeo_forge.inputs.fetch import Fetcher
+
+LARGEST_SAMPLE = 1_000_000_000
+"""Bytes of a remote sample that is still fetched to look into it."""
+_SMALL = 1 << 20
+
+
+@dataclass(frozen=True)
+class SampleVariable:
+    """One variable of a sample."""
+
+    name: str
+    dims: tuple[str, ...]
+    shape: tuple[int, ...]
+    dtype: str
+    is_coord: bool
+    packed: bool
+    is_time: bool
+    calendar: str | None
+    units: str | None
+    attrs: Mapping[str, Any]
+    values: np.ndarray | None = None
+    """Decoded values of small coordinates: exact ticks for times."""
+
+    @property
+    def nbytes(self) -> int:
+        """Size as stored."""
+        try:
+            size = np.dtype(self.dtype).itemsize
+        except TypeError:
+            size = 16
+        return int(np.prod(self.shape, dtype=np.int64)) * size
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One sample that was opened."""
+
+    position: int
+    """Which of the names it is."""
+    name: str
+    format: str
+    group: str | list[str] | None
+    sizes: Mapping[str, int]
+    variables: Mapping[str, SampleVariable]
+    attrs: Mapping[str, Any]
+
+    @property
+    def data(self) -> list[SampleVariable]:
+        """Variables that are no coordinates."""
+        return [v for v in self.variables.values() if not v.is_coord]
+
+
+@dataclass
+class Evidence:
+    """What opening samples told."""
+
+    samples: list[Sample] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def first(self) -> Sample | None:
+        """The first sample that could be opened."""
+        return self.samples[0] if self.samples else None
+
+
+def examine(names: Sequence[str], positions: Sequence[int], fetcher: Fetcher) -> Evidence:
+    """Open the samples at ``positions``. What cannot be had becomes a warning, and the names alone must do."""
+    evidence = Evidence()
+    group: str | list[str] | None = None
+    for position in positions:
+        name = names[position]
+        try:
+            source, options = _source(name, fetcher)
+            if group is None:
+                group = find_group(source, options)
+            ds = open_dataset(source, _with_group(options, group))
+            evidence.samples.append(_sample(position, name, _format_of(source, options), group, ds))
+            ds.close()
+        except PangeoForgeError as error:
+            evidence.warnings.append(f"not opened: {error}")
+    return evidence
+
+
+def _with_group(options: OpenOptions, group: str | list[str] | None) -> OpenOptions:
+    from dataclasses import replace
+
+    return replace(options, group=tuple(group) if isinstance(group, list) else group) if group else options
+
+
+def _source(name: str, fetcher: Fetcher) -> tuple[InputSource, OpenOptions]:
+    if "/dodsC/" in name or name.endswith((".dods", ".dds")):
+        return InputSource(name, None, name), OpenOptions(format="opendap")
+    if "://" not in name:
+        return InputSource(name, name, name), OpenOptions()
+    if name.rstrip("/").endswith(".zarr"):
+        return InputSource(name, None, name), OpenOptions(format="zarr")
+    size = fetcher.probe(name).size
+    if size is not None and size > LARGEST_SAMPLE:
+        raise InputError(
+            f"the sample has {size / 1e9:.1f} GB, too much to fetch for a look", code="I001", where=name,
+            hint="download it and give the local file besides, or go on: plan --probe will open it",
+        )  # fmt: skip
+    return InputSource(name, fetcher.fetch(name).path, name), OpenOptions()
+
+
+def _format_of(source: InputSource, options: OpenOptions) -> str:
+    if source.path is None:
+        return options.format
+    return sniff(source.path)
+
+
+def find_group(source: InputSource, options: OpenOptions) -> str | list[str] | None:
+    """Groups that hold the data, where the root does not; None: the root."""
+    if source.path is None or os.path.isdir(source.path) or sniff(source.path) != "hdf5":
+        return None
+    try:
+        root: xr.Dataset | None = open_dataset(source, options)
+    except InputError as error:
+        if error.code != "I111":
+            raise
+        root = None
+    if root is not None and _has_data(root):
+        return None
+    full = [g for g in _groups(source.path) if (ds := _try(source, options, g)) is not None and _has_data(ds)]
+    if not full:
+        return None
+    if len(full) == 1 and (root is None or not root.variables):
+        return full[0]
+    wanted = ["/", *full] if root is not None and root.variables else full
+    if len(wanted) > 1 and _try(source, options, wanted) is not None:
+        return wanted
+    return full[0]
+
+
+def _groups(path: str) -> list[str]:
+    import h5py
+
+    found: list[str] = []
+    with h5py.File(path, "r") as file:
+        file.visititems(lambda name, node: found.append("/" + name) if isinstance(node, h5py.Group) else None)
+    return found[:50]
+
+
+def _try(source: InputSource, options: OpenOptions, group: str | list[str]) -> xr.Dataset | None:
+    try:
+        return open_dataset(source, _with_group(options, group))
+    except PangeoForgeError:
+        return None
+
+
+def _has_data(ds: xr.Dataset) -> bool:
+    return any(v.dims and name not in ds.dims for name, v in ds.variables.items())
+
+
+def _sample(position: int, name: str, format_: str, group: str | list[str] | None, ds: xr.Dataset) -> Sample:
+    from pangeo_forge.dataset.roles import auxiliary_names, char_dims
+    from pangeo_forge.dataset.stored import stored_variables
+
+    auxiliary, characters = auxiliary_names(ds), char_dims(ds)
+    variables = {}
+    for v in stored_variables(ds, (), decode_times=True):
+        coordinate = v.is_coord or v.name in auxiliary
+        small = int(np.prod(v.shape, dtype=np.int64)) * 8 <= _SMALL and (coordinate or not v.dims)
+        variables[v.name] = SampleVariable(
+            v.name, v.dims, v.shape, v.dtype, coordinate, v.packing.is_scaled, v.time is not None,
+            v.time.calendar if v.time else None, v.time.units if v.time else None, dict(v.attrs), _meaning(v) if small else None,
+        )  # fmt: skip
+    sizes = {str(d): n for d, n in ds.sizes.items() if d not in characters}
+    return Sample(position, name, format_, group, sizes, variables, {str(k): v for k, v in ds.attrs.items()})
+
+
+def _meaning(v: Any) -> np.ndarray | None:
+    from pangeo_forge.dataset.values import meaning
+
+    try:
+        return np.asarray(meaning(v.read(), v.packing, v.time))
+    except PangeoForgeError:
+        return None

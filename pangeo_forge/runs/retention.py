@@ -1,0 +1,115 @@
+"""Versions of a dataset: list them, go back to one, remove old ones."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from pangeo_forge.errors import TargetError
+from pangeo_forge.runs.ledger import key_of as ledger_key
+from pangeo_forge.runs.place import Place
+from pangeo_forge.targets.checksums import key_of as checksums_key
+from pangeo_forge.targets.objects import FsspecObjects, LocalObjects, open_objects
+from pangeo_forge.targets.zarr import ROOTS, state_of
+
+
+@dataclass(frozen=True)
+class Version:
+    """One store of a dataset."""
+
+    name: str
+    is_latest: bool
+    state: str | None
+    """Names its ledger."""
+
+    def to_json(self) -> dict[str, Any]:
+        """For ``--json``."""
+        return {"name": self.name, "latest": self.is_latest, "state": self.state}
+
+
+def list_versions(place: Place) -> list[Version]:
+    """Finished versions, the newest first.
+
+    Raises
+    ------
+    TargetError: T060 when the place is a store of its own, which has no versions.
+    """
+    if place.store is not None:
+        raise TargetError(
+            "a store at a path of its own has no versions",
+            code="T060",
+            where=place.store,
+            hint="give --target a folder to keep versions and a pointer to the latest",
+        )
+    latest = place.latest()[0] or {}
+    found = []
+    for name in sorted(_names(place.objects), reverse=True):
+        store = open_objects(place.url_of(name), place.options)
+        if any(store.exists(key) for key in ROOTS[:2]):
+            found.append(Version(name, latest.get("store") == f"{name}.zarr", state_of(store)))
+    return found
+
+
+def _names(objects: LocalObjects | FsspecObjects) -> set[str]:
+    names = objects.folders()
+    return {n.removesuffix(".zarr") for n in names if n.endswith(".zarr") and not n.startswith(".")}
+
+
+def prune_versions(place: Place, keep: int, *, dry_run: bool = False) -> list[str]:
+    """Remove all but the newest ``keep`` versions, their ledgers and checksums; names of what is removed.
+
+    The version that ``latest.json`` names is always kept, and counts. Readers of removed versions get errors.
+    """
+    versions = list_versions(place)
+    kept = [v for v in versions if v.is_latest][:1]
+    kept += [v for v in versions if not v.is_latest][: max(0, keep - len(kept))]
+    old = [v for v in versions if v not in kept]
+    if dry_run:
+        return [v.name for v in old]
+    for version in old:
+        store = open_objects(place.url_of(version.name), place.options)
+        for key in ROOTS:
+            # What does not open is not half a dataset.
+            store.delete(key)
+        store.clear()
+    _drop_states(place, {v.state for v in old} - {v.state for v in kept}, {v.state for v in kept})
+    return [v.name for v in old]
+
+
+def _drop_states(place: Place, states: set[str | None], kept: set[str | None]) -> None:
+    needed = set(kept)
+    for state in kept:
+        while state is not None:
+            data = place.objects.get(checksums_key(state))
+            state = None if data is None else json.loads(data)["base"]
+            needed.add(state)
+    for state in states - needed:
+        if state is not None:
+            place.objects.delete(ledger_key(state))
+            place.objects.delete(checksums_key(state))
+
+
+def roll_back(place: Place, name: str | None = None) -> str:
+    """Point ``latest.json`` to another version (the one before the latest, when no name is given); its name.
+
+    Raises
+    ------
+    TargetError: T061 when there is no such version.
+    """
+    versions = list_versions(place)
+    at = next((i for i, v in enumerate(versions) if v.is_latest), -1)
+    chosen = next((v for v in versions if v.name == name), None) if name else None
+    if name is None and at >= 0 and at + 1 < len(versions):
+        chosen = versions[at + 1]
+    if chosen is None:
+        raise TargetError(
+            f"there is no version {name}" if name else "there is no version before the latest",
+            code="T061",
+            where=place.home,
+            hint="`pangeo-forge versions list` shows them",
+        )
+    now = dt.datetime.now(dt.UTC).isoformat()
+    place.publish(chosen.name, {"version": chosen.name, "rolled_back": now, "published": now})
+    return chosen.name

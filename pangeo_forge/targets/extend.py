@@ -1,0 +1,138 @@
+"""Make a Zarr store longer while others read it: new chunks first, the root's metadata last, in one conditional put.
+
+Who opened the store before keeps the extent that it saw; the chunks at its end are replaced by ones that hold the same
+values there. Who opens by consolidated metadata (xarray's default) sees the old extent or the new one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from pangeo_forge.errors import TargetError
+from pangeo_forge.plan.overlaps import Region
+from pangeo_forge.plan.plan import ArrayPlan, Plan
+from pangeo_forge.targets.chunks import ChunkStore
+from pangeo_forge.targets.conditional import Conflict, Tag, put_if, read_tagged
+from pangeo_forge.targets.metadata import documents
+from pangeo_forge.targets.objects import LocalObjects, ObjectStore
+from pangeo_forge.targets.preview import preview
+from pangeo_forge.targets.protocol import Written
+from pangeo_forge.targets.zarr import check_store, root_attrs
+
+COMMITS = {3: "zarr.json", 2: ".zmetadata"}
+"""The object by which readers open: it is put last."""
+
+
+@dataclass(frozen=True)
+class ZarrExtension:
+    """A store that exists, to be made longer by one run. Picklable."""
+
+    address: str
+    zarr_format: int = 3
+    storage_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    threads: int = 2
+    origins: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Per array of the plan's window: the store's number of its first object along each dim."""
+
+    @cached_property
+    def chunks(self) -> ChunkStore:
+        """Chunks of the window."""
+        return ChunkStore(self.address, self.storage_options, self.zarr_format, self.threads, self.origins)
+
+    @cached_property
+    def whole(self) -> ChunkStore:
+        """Chunks of the whole store."""
+        return ChunkStore(self.address, self.storage_options, self.zarr_format, self.threads)
+
+    @property
+    def _objects(self) -> ObjectStore:
+        return self.whole.objects
+
+    @property
+    def url(self) -> str:
+        """Where the store is; holds no secret."""
+        return self._objects.url
+
+    def root(self) -> tuple[dict[str, Any], Tag]:
+        """The root's attributes, and the tag of the document that has them.
+
+        Raises
+        ------
+        TargetError: T050 when there is no store.
+        """
+        data, tag = read_tagged(self._objects, COMMITS[self.zarr_format])
+        if data is None:
+            raise TargetError("there is no store to append to", code="T050", where=self.url, hint="build it first")
+        return root_attrs(data), tag
+
+    def is_torn(self) -> bool:
+        """Whether an array's own metadata differs from the consolidated: a run died between the two."""
+        data = self._objects.get(COMMITS[self.zarr_format])
+        found = json.loads(data) if data else {}
+        known = (found.get("consolidated_metadata") or found).get("metadata") or {}
+        names = {name: name if self.zarr_format == 2 else f"{name}/zarr.json" for name in known}
+        own = {name: self._objects.get(key) for name, key in names.items() if name != ".zgroup"}
+        return any(data is None or _said(json.loads(data)) != _said(known[name]) for name, data in own.items())
+
+    def mend(self, plan: Plan) -> None:
+        """Put the arrays' own metadata again, as ``plan`` (of the state that readers see) has them."""
+        arrays, _ = documents(plan)
+        for key, data in arrays.items():
+            self._objects.put(key, data)
+
+    def write_block(self, array: ArrayPlan, region: Region, values: np.ndarray) -> Written:
+        """Store a block of the whole store."""
+        return self.whole.write_block(array, region, values)
+
+    def check(self, plan: Plan, inspect: Callable[[Any], None] | None = None) -> None:
+        """Open the store as it will be; ``inspect`` gets it, too.
+
+        Raises
+        ------
+        TargetError: T030.
+        """
+        arrays, roots = documents(plan)
+        complete = preview(self.address, {**arrays, **roots}, self.storage_options)
+        check_store(complete, plan)
+        if inspect is not None:
+            inspect(complete)
+
+    def commit(self, plan: Plan, expected: Tag) -> None:
+        """Make the new extent visible.
+
+        Parameters
+        ----------
+        expected: tag of the root document when this run began.
+
+        Raises
+        ------
+        TargetError: T034 when another run has changed the store since.
+        """
+        arrays, roots = documents(plan)
+        last = COMMITS[self.zarr_format]
+        for key, data in {**arrays, **{k: v for k, v in roots.items() if k != last}}.items():
+            self._objects.put(key, data)
+        try:
+            put_if(self._objects, last, roots[last], expected)
+        except Conflict as error:
+            raise TargetError(
+                "another run has changed the store since this one began, so nothing was made visible",
+                code="T034",
+                where=self.url,
+                hint="run again",
+            ) from error
+        if isinstance(self._objects, LocalObjects):
+            self._objects.settle()
+
+
+def _said(document: Any) -> Any:
+    # zarr-python writes some keys with null here and leaves them out there.
+    if not isinstance(document, dict):
+        return document
+    return {k: v for k, v in document.items() if v is not None}

@@ -1,0 +1,136 @@
+"""Where an Icechunk repository lies: from an address and fsspec options, as all other targets have them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from pangeo_forge.errors import TargetError
+from pangeo_forge.targets.objects import is_local, local_path
+
+if TYPE_CHECKING:
+    import icechunk
+
+MAIN = "main"
+SNAPSHOT = "#snapshot="
+"""Behind a repository's address: one snapshot of it, which need not be on any branch."""
+
+
+def storage_of(address: str, options: Mapping[str, Any] | None = None) -> icechunk.Storage:
+    """The storage at a local path, ``s3://`` or ``gs://`` URL.
+
+    Parameters
+    ----------
+    options: fsspec's: for S3 ``key``, ``secret``, ``token``, ``anon``, ``endpoint_url``, ``client_kwargs``; for Google
+        ``token`` (a key file, or ``anon``). What is not given comes from the environment.
+
+    Raises
+    ------
+    TargetError: T060 the library is not installed; T061 Icechunk cannot keep a repository at such a URL.
+    """
+    library, options = library_of_icechunk(address), options or {}
+    if is_local(address):
+        return library.local_filesystem_storage(str(local_path(address)))
+    parts = urlsplit(address)
+    bucket, prefix = parts.netloc, parts.path.strip("/")
+    if parts.scheme in ("s3", "s3a"):
+        return library.s3_storage(bucket=bucket, prefix=prefix, **s3_arguments(options))
+    if parts.scheme in ("gs", "gcs"):
+        token = options.get("token")
+        if token in (None, "anon"):
+            return library.gcs_storage(bucket=bucket, prefix=prefix, anonymous=token == "anon", from_env=token is None)
+        return library.gcs_storage(bucket=bucket, prefix=prefix, service_account_file=str(token))
+    raise TargetError(
+        f"Icechunk keeps no repository at a {parts.scheme}:// URL",
+        code="T061",
+        where=address,
+        hint="use a local path, s3:// or gs://, or `format: zarr`",
+    )
+
+
+def s3_arguments(options: Mapping[str, Any]) -> dict[str, Any]:
+    """icechunk's arguments for s3fs's options."""
+    client = dict(options.get("client_kwargs") or {})
+    endpoint = options.get("endpoint_url") or client.get("endpoint_url")
+    given: dict[str, Any] = {"region": client.get("region_name"), "endpoint_url": endpoint}
+    if endpoint:
+        # Other services than Amazon's know buckets by path only, as a rule.
+        given.update(allow_http=str(endpoint).startswith("http://"), force_path_style=True)
+        given["region"] = given["region"] or "us-east-1"
+    if options.get("anon"):
+        given["anonymous"] = True
+    elif options.get("key"):
+        given.update(
+            access_key_id=options["key"], secret_access_key=options.get("secret"), session_token=options.get("token")
+        )
+    else:
+        given["from_env"] = True
+    return given
+
+
+def library_of_icechunk(where: str) -> Any:
+    """The icechunk package, made quiet.
+
+    Raises
+    ------
+    TargetError: T060.
+    """
+    try:
+        import icechunk
+    except ImportError as error:
+        raise TargetError(
+            "the icechunk library is not installed",
+            code="T060",
+            where=where,
+            hint="install pangeo-forge[icechunk]",
+        ) from error
+    icechunk.set_logs_filter("error")
+    return icechunk
+
+
+def open_repository(address: str, options: Mapping[str, Any] | None = None, **more: Any) -> icechunk.Repository | None:
+    """The repository at an address, or None when there is none."""
+    storage = storage_of(address, options)
+    library = library_of_icechunk(address)
+    with translated(address):
+        if is_local(address) and not local_path(address).exists():
+            # Asking the library would make the folder.
+            return None
+        return library.Repository.open(storage, **more) if library.Repository.exists(storage) else None  # type: ignore[no-any-return]
+
+
+def readable_store(address: str, options: Mapping[str, Any] | None = None, **more: Any) -> Any:
+    """A read-only Zarr store: the head of ``main``, or the snapshot that the address names behind ``#snapshot=``.
+
+    Raises
+    ------
+    TargetError: T062 there is no repository, or it cannot be read.
+    """
+    place, _, snapshot = address.partition(SNAPSHOT)
+    repository = open_repository(place, options, **more)
+    if repository is None:
+        raise TargetError(
+            "there is no Icechunk repository", code="T062", where=place, hint="is the path complete? it ends in .icechunk"
+        )
+    with translated(place):
+        session = repository.readonly_session(**({"snapshot_id": snapshot} if snapshot else {"branch": MAIN}))
+        return session.store
+
+
+@contextmanager
+def translated(where: str) -> Iterator[None]:
+    """Errors of the library as ours: T062."""
+    import icechunk
+
+    try:
+        yield
+    except icechunk.IcechunkError as error:
+        first = str(error).strip().splitlines()[0].strip(" x×")
+        raise TargetError(
+            f"the Icechunk repository cannot be used: {first}",
+            code="T062",
+            where=where,
+            hint="check the address, the credentials and the network",
+        ) from error

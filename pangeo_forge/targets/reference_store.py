@@ -1,0 +1,55 @@
+"""Kerchunk references opened as a zarr store, by fsspec's reference file system."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from pangeo_forge.errors import TargetError
+
+
+def open_references(
+    address: str,
+    options: Mapping[str, Any] | None = None,
+    *,
+    input_options: Mapping[str, Any] | None = None,
+) -> Any:
+    """A read-only zarr store over references.
+
+    Parameters
+    ----------
+    address: of a ``.json`` document or a ``.parquet`` folder.
+    options: fsspec options of the references themselves.
+    input_options: fsspec options of the files that are referred to.
+
+    Raises
+    ------
+    TargetError: T065 they cannot be read.
+    """
+    import fsspec
+    from zarr.storage import FsspecStore
+
+    class ReferenceStore(FsspecStore):
+        # fsspec keeps the metadata of all arrays in one place already.
+        supports_consolidated_metadata = False
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            files = fsspec.filesystem(
+                "reference",
+                fo=address,
+                target_options=dict(options or {}) or None,
+                remote_options={**(input_options or {}), "asynchronous": True},
+                asynchronous=True,
+                skip_instance_cache=True,
+            )
+            return ReferenceStore(files, read_only=True)
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise TargetError(
+            f"the references cannot be read: {type(error).__name__}: {error}",
+            code="T065",
+            where=address,
+            hint="is the path complete? it ends in .json or .parquet",
+        ) from error
