@@ -1,8 +1,8 @@
 """From a YAML recipe to a verified, consolidated Zarr store.
 
 >>> import pangeo_forge
->>> recipe = pangeo_forge.load_recipe("example-sea-ice-monthly")   # doctest: +SKIP
->>> recipe.run(target="sea-ice.zarr").open()                       # doctest: +SKIP
+>>> recipe = pangeo_forge.load_recipe("example-pressure-daily")   # doctest: +SKIP
+>>> recipe.run(target="pressure.zarr").open()                       # doctest: +SKIP
 
 Importing this package is cheap: Beam, xarray and zarr are imported where they are first needed.
 """

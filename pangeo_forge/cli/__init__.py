@@ -20,6 +20,8 @@ COMMANDS = {
     "dry-run": "Run a pruned recipe into a temporary store and verify it.",
     "run": "Turn a recipe's inputs into a verified store.",
     "verify": "Check a store that was written.",
+    "status": "Show what runs did, what readers see, and who works on it.",
+    "versions": "List, prune or roll back the versions of a dataset.",
     "cache": "List, verify or prune the cache of inputs.",
     "schema": "Print the JSON Schema of recipes.",
 }

@@ -13,14 +13,32 @@ from pangeo_forge.cli.options import json_option
 @click.command()
 @click.argument("recipe_id", metavar="ID")
 @click.argument("more", metavar="", nargs=-1)
-@click.option("--from", "given", multiple=True, metavar="URL...", help="Samples: URLs, files, a folder, or an index page (a URL that ends in /).")
+@click.option(
+    "--from",
+    "given",
+    multiple=True,
+    metavar="URL...",
+    help="Samples: URLs, files, a folder, or an index page (a URL that ends in /).",
+)
 @click.option("--from-file", "listed", multiple=True, metavar="LIST.txt", help="A file with one URL or path a line.")
 @click.option("--output", metavar="FILE", default=None, help="Where to write. [default: recipes/ID/recipe.yaml]")
 @click.option("--no-open", is_flag=True, help="Infer from names alone; open no sample.")
 @click.option("--force", is_flag=True, help="Replace a recipe that is there.")
-@click.option("--cache", metavar="URL", default=None, help="Where copies of remote samples are kept. [default: the user's cache folder]")
+@click.option(
+    "--cache",
+    metavar="URL",
+    default=None,
+    help="Where copies of remote samples are kept. [default: the user's cache folder]",
+)
 @json_option
-def init(recipe_id: str, more: tuple[str, ...], given: tuple[str, ...], listed: tuple[str, ...], as_json: bool, **options: Any) -> None:
+def init(
+    recipe_id: str,
+    more: tuple[str, ...],
+    given: tuple[str, ...],
+    listed: tuple[str, ...],
+    as_json: bool,
+    **options: Any,
+) -> None:
     """Write a first recipe from sample URLs or files.
 
     Two or more samples show what varies: dates, numbers, variables. Best are the first and the last file, their

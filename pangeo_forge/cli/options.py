@@ -48,6 +48,46 @@ def run_options(function: F) -> F:
     return function
 
 
+def storage_option(function: F) -> F:
+    """``--storage-option``: how the target's store is reached."""
+    return click.option(
+        "--storage-option",
+        "storage",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Option of the target's file system, e.g. endpoint_url=https://..., anon=true, secret=env:MY_SECRET.",
+    )(function)
+
+
+def storage_options(values: tuple[str, ...]) -> dict[str, Any]:
+    """``("anon=true", "client_kwargs.region_name=x", "secret=env:NAME")`` as fsspec takes them.
+
+    A value is JSON where it reads as such, else text; ``env:NAME`` is that environment variable, so that no secret
+    stands on a command line; dots in a name go into a nested mapping.
+    """
+    import json
+    import os
+
+    made: dict[str, Any] = {}
+    for name, text in pairs(values, "--storage-option").items():
+        value: Any = text
+        if text.startswith("env:"):
+            value = os.environ.get(text[4:])
+            if value is None:
+                raise click.UsageError(f"--storage-option {name}: the environment has no variable {text[4:]}")
+        else:
+            try:
+                value = json.loads(text)
+            except ValueError:
+                value = text
+        *path, last = name.split(".")
+        at = made
+        for part in path:
+            at = at.setdefault(part, {})
+        at[last] = value
+    return made
+
+
 def pairs(values: tuple[str, ...], option: str) -> dict[str, str]:
     """``("a=1",)`` -> ``{"a": "1"}``."""
     made = {}

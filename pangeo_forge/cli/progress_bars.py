@@ -37,7 +37,7 @@ class Bars:
 
     def note(self, text: str) -> None:
         """Print a line above the bars."""
-        self._bars.console.print(text, highlight=False, soft_wrap=True)
+        self._bars.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def finish(self, stage: str) -> None:
         """Leave the bar full."""

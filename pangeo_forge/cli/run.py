@@ -7,7 +7,15 @@ from typing import Any
 
 import click
 
-from pangeo_forge.cli.options import json_option, pairs, recipe_argument, recipe_options, run_options
+from pangeo_forge.cli.options import (
+    json_option,
+    pairs,
+    recipe_argument,
+    recipe_options,
+    run_options,
+    storage_option,
+    storage_options,
+)
 
 
 @click.command()
@@ -15,6 +23,11 @@ from pangeo_forge.cli.options import json_option, pairs, recipe_argument, recipe
 @click.option("--target", metavar="URL", default=None, help="The store itself when it ends in .zarr; else the root under which <id>/ keeps versions. [default: arco]")
 @click.option("--prune", metavar="N", type=click.IntRange(min=1), default=None, help="Only N values of each concat key, first and last ones.")
 @click.option("--overwrite", is_flag=True, help="Replace a store that an earlier run made at --target.")
+@click.option("--rebuild", is_flag=True, help="Build anew, although the recipe appends to what is there.")
+@click.option("--keep", metavar="N", type=click.IntRange(min=1), default=None, help="Then remove all but the newest N versions. [default: keep all]")
+@click.option("--steal-lease", is_flag=True, help="Take over from a run that holds the dataset and is surely dead.")
+@click.option("--recheck", metavar="N", type=click.IntRange(min=0), default=None, help="With append: ask of the latest N remote inputs only whether they have changed. [default: all]")
+@storage_option
 @click.option("--no-verify", is_flag=True, help="Do not compare the store with the inputs.")
 @run_options
 @recipe_options
@@ -59,7 +72,12 @@ def settings_from(given: dict[str, Any]) -> Any:
         max_memory=given["max_memory"] or DEFAULT_MEMORY,
         workers=given["workers"],
         mode=given["mode"],
+        target_options=storage_options(given.get("storage", ())),
         overwrite=given.get("overwrite", False),
+        rebuild=given.get("rebuild", False),
+        steal_lease=given.get("steal_lease", False),
+        recheck=given.get("recheck"),
+        keep=given.get("keep"),
         allow_python=given["allow_python"],
         verify=not given.get("no_verify", False),
         untrusted=given["untrusted"],
@@ -73,7 +91,8 @@ def settings_from(given: dict[str, Any]) -> Any:
 def report(result: Any, as_json: bool, *, kept: bool = True) -> None:
     """Print what a run did."""
     if as_json:
-        click.echo(json.dumps({"ok": True, **result.to_json()}, default=str))
+        gone = {} if kept else {"store": None}
+        click.echo(json.dumps({"ok": True, **result.to_json(), **gone}, default=str))
         return
     for warning in result.warnings:
         click.echo(click.style("warning: ", fg="yellow", bold=True) + warning, err=True)
@@ -81,4 +100,4 @@ def report(result: Any, as_json: bool, *, kept: bool = True) -> None:
         if kept or name != "store":
             click.echo(f"{name:<8} {value}")
     if kept:
-        click.echo(f'open it  xarray.open_zarr("{result.store}")')
+        click.echo(f"open it  {snippet(result.store)}")

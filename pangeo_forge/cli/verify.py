@@ -8,15 +8,16 @@ from typing import Any
 
 import click
 
-from pangeo_forge.cli.options import json_option
+from pangeo_forge.cli.options import json_option, storage_option, storage_options
 
 
 @click.command()
 @click.argument("store", metavar="STORE")
 @click.option("--recipe", metavar="RECIPE", default=None, help="Also run this recipe's checks on the store.")
-@click.option("--full", is_flag=True, help="Decode every chunk, not only the first and last of each array.")
+@click.option("--full", is_flag=True, help="Decode every chunk, not only the first and last of each array, and compare checksums.")
+@storage_option
 @json_option
-def verify(store: str, recipe: str | None, full: bool, as_json: bool) -> None:
+def verify(store: str, recipe: str | None, full: bool, storage: tuple[str, ...], as_json: bool) -> None:
     """Check a store that was written.
 
     It opens with plain xarray, its consolidated metadata is true, its chunks are there and decode.
@@ -30,13 +31,22 @@ def verify(store: str, recipe: str | None, full: bool, as_json: bool) -> None:
 
     checks = _checks_of(recipe) if recipe else []
     with front_end(quiet=as_json) as shown:
+        from pangeo_forge.errors import VerifyError
         from pangeo_forge.verify.checks import run_checks
+        from pangeo_forge.verify.checksums import check_checksums, check_presence
         from pangeo_forge.verify.integrity import check_integrity
+        from pangeo_forge.verify.result import CheckResult
         from pangeo_forge.verify.store import open_store
 
-        results = check_integrity(store, full=full, tell=shown)
-        with open_store(store) as opened:
-            results += run_checks(opened, checks)
+        options = storage_options(storage)
+        results = check_integrity(store, options, full=full, tell=shown)
+        results.append(check_checksums(store, options, shown) if full else check_presence(store, options))
+        try:
+            with open_store(store, options) as opened:
+                results += [CheckResult("opens with xarray", True), *run_checks(opened, checks)]
+        except VerifyError as error:
+            # What else was found is worth more than the first error.
+            results.append(CheckResult("opens with xarray", False, error.message))
     good = all(r.passed for r in results)
     if as_json:
         click.echo(json.dumps({"ok": good, "store": store, "checks": [r.to_json() for r in results]}, default=str))

@@ -69,6 +69,8 @@ class TimeUnits:
     """The calendar attribute as the input writes it ("365_day"); None: it has none."""
     inherited: bool = False
     """Units of a bounds variable without units of its own: those of the variable that it bounds."""
+    decoded: bool = False
+    """The variable holds dates, which a transform decoded or a hook made; ``units`` are those that the file used."""
 
 
 @dataclass(frozen=True)

@@ -234,11 +234,13 @@ def _stored_numbers(
     if not packing.is_scaled and values.dtype.kind in "iub" and target.kind in "iu":
         numbers = values
     else:
-        numbers = np.where(missing, 0, values).astype(np.float64)
+        numbers = values.astype(np.float64)
         if packing.add_offset is not None:
             numbers = numbers - packing.add_offset
         if packing.scale_factor is not None:
             numbers = numbers / packing.scale_factor
+        # Only now: the range of the packing need not hold the number 0.
+        numbers = np.where(missing, 0, numbers)
     if target.kind == "f":
         return numbers.astype(target)
     bits = target if packing.unsigned is None else np.dtype(f"{'u' if packing.unsigned else 'i'}{target.itemsize}")

@@ -58,13 +58,19 @@ def _by_xarray(source: InputSource, options: OpenOptions) -> xr.Dataset | None:
     if source.path is None or len(options.groups) != 1 or options.member:
         return None
     engine = _ENGINES.get(sniff(source.path))
-    if engine is None:
+    if engine is None or (engine == "scipy" and _is_cdf5(source.path)):
         return None
     extra: dict[str, Any] = {} if engine == "scipy" else {"group": options.groups[0], "phony_dims": "sort"}
     try:
         return xr.open_dataset(source.path, engine=engine, decode_cf=False, cache=False, **extra)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def _is_cdf5(path: str) -> bool:
+    """Whether the file is classic NetCDF of 64-bit data, which scipy does not know."""
+    with open(path, "rb") as file:
+        return file.read(4) == b"CDF\x05"
 
 
 def _with_values_of(ours: xr.Dataset, plain: xr.Dataset) -> xr.Dataset:

@@ -17,7 +17,7 @@ import xarray as xr
 from pangeo_forge.dataset import roles, time
 from pangeo_forge.dataset.attributes import plain_attrs
 from pangeo_forge.dataset.model import Packing, TimeUnits
-from pangeo_forge.dataset.packing import PACKING_ATTRS, packing_of
+from pangeo_forge.dataset.packing import PACKING_ATTRS, encode, packing_of
 from pangeo_forge.errors import CombineError
 from pangeo_forge.inputs.lazy import Access, LazyArray
 
@@ -40,6 +40,8 @@ class StoredVariable:
     added: tuple[str, ...]
     """Concat dims that the input lacks and this variable gains, each of length 1, in front."""
     is_chars: bool
+    is_repacked: bool = False
+    """A transform decoded it and remembered the packing, into which values are put again when they are read."""
 
     def read(self, region: tuple[slice, ...] | None = None) -> np.ndarray:
         """Stored values in ``region`` (one slice a dim; None: all), little-endian; dates of a transform stay dates."""
@@ -50,6 +52,8 @@ class StoredVariable:
             values = _joined(values)
         if self.added:
             values = values.reshape((1,) * len(self.added) + values.shape)[region[: len(self.added)]]
+        if self.is_repacked:
+            return encode(values, self.packing, self.dtype, self.name)
         return _normal(values)
 
     def access(self) -> Access | None:
@@ -124,7 +128,10 @@ def _stored(
     dtype = _dtype(name, variable, is_chars)
     # What a transform has decoded is a time, whatever the opener was told of those that are stored.
     times = _time(variable, parent) if decode_times or dtype == "time" else None
+    remembered = _remembered(variable)
     packed = variable.attrs if dtype not in ("time", "str") else {}
+    if remembered is not None:
+        dtype, packed = remembered
     packing = packing_of(packed, np.dtype(dtype), name) if dtype not in ("time", "str") and not is_chars else Packing()
     dropped = {
         *(PACKING_ATTRS if np.dtype("S1" if dtype in ("time", "str") else dtype).kind in "iuf" else ()),
@@ -146,7 +153,24 @@ def _stored(
         is_coord=is_coord or name in added,
         added=added,
         is_chars=is_chars,
+        is_repacked=remembered is not None,
     )
+
+
+def _remembered(variable: xr.Variable) -> tuple[str, dict[str, Any]] | None:
+    """dtype and packing of the integers that a transform (``mask``, ``scale``, ``fill_value``) has decoded.
+
+    Those of values that a hook made are not taken: nothing says that they fit. Without a fill value there would be no
+    number for what a mask made missing.
+    """
+    stored = np.dtype(variable.encoding.get("dtype", "f8"))
+    packing = {k: v for k, v in variable.encoding.items() if k in PACKING_ATTRS}
+    lazy = isinstance(variable._data, LazyArray)
+    if not lazy or variable.dtype.kind != "f" or stored.kind not in "iu" or not {"_FillValue", "missing_value"} & set(packing):
+        return None
+    little = stored.newbyteorder("<")
+    found = packing_of(packing, little)
+    return (little.str, packing) if found.fill_value is not None or found.missing_value else None
 
 
 def _dtype(name: str, variable: xr.Variable, is_chars: bool) -> str:
@@ -193,7 +217,8 @@ def _time(variable: xr.Variable, parent: xr.Variable | None) -> TimeUnits | None
         if calendar is None and variable.dtype.kind == "O":
             calendar = _first(variable).calendar
         calendar = calendar or "proleptic_gregorian"
-        return TimeUnits(str(units) if time.is_time_units(units) else "", time.normal_calendar(calendar), calendar)
+        kept = str(units) if time.is_time_units(units) else ""
+        return TimeUnits(kept, time.normal_calendar(calendar), calendar, decoded=True)
     if variable.dtype.kind not in "iuf":
         return None
     units, calendar = variable.attrs.get("units"), variable.attrs.get("calendar")

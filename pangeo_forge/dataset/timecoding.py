@@ -83,6 +83,8 @@ def _agree(families: Sequence[list[Member]]) -> bool:
         if len({(x.dtype, repr(x.packing)) for x in layouts}) > 1:
             return False
     times = {m.layout.time for family in families for m in family}
+    if any(t is not None and t.decoded for t in times):
+        return False
     if any(t is None or not t.units for t in times):
         return len(times) == 1
     return len({(time.axis(t.units, t.calendar)[:2], t.calendar) for t in times if t is not None}) == 1

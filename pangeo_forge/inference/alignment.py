@@ -59,7 +59,9 @@ def align(names: Sequence[str]) -> list[Column]:
 
 
 def _shape(tokens: Sequence[str]) -> tuple[str, ...]:
-    return tuple("0" if t[0].isascii() and t[0].isdigit() else "a" if t[0].isascii() and t[0].isalpha() else t for t in tokens)
+    return tuple(
+        "0" if t[0].isascii() and t[0].isdigit() else "a" if t[0].isascii() and t[0].isalpha() else t for t in tokens
+    )
 
 
 def _marked(names: Sequence[str]) -> tuple[list[str], dict[str, tuple[str, ...]]]:

@@ -45,19 +45,36 @@ def find_dimensions(guess: Guess, evidence: Evidence) -> list[Along]:
 
 def _along(key: KeyGuess, guess: Guess, evidence: Evidence, used: Collection[str]) -> Along:
     samples = _differing(key, guess, evidence)
-    scores = {d: _score(d, samples) for d in samples[0].sizes if d not in used and _is_axis(d, samples)}
+    words = key.kind == "words"  # what words tell apart has no axis in the files
+    scores = (
+        {} if words else {d: _score(d, samples) for d in samples[0].sizes if d not in used and _is_axis(d, samples)}
+    )
     best = max(scores, key=lambda d: scores[d], default=None)
     if best is not None and scores[best] >= 3:
         return _existing(key, best, samples)
     scalar = _scalar(key, guess, samples, used)
     if scalar is not None:
         step: dict[str, Any] = {"expand_dims": {scalar: "coord"}}
-        return Along(key, scalar, f"each file has the single value of its coordinate {scalar!r}", 1, True, [(step, "one value a file")])
+        return Along(
+            key,
+            scalar,
+            f"each file has the single value of its coordinate {scalar!r}",
+            1,
+            True,
+            [(step, "one value a file")],
+        )
     name = key.name
     taken = name in samples[0].variables and name not in used
     if taken:
         step = {"expand_dims": {name: "key"}}
-        return Along(key, name, "no dimension of the files varies: it is added from the key", 1, True, [(step, "a new dimension")])
+        return Along(
+            key,
+            name,
+            "no dimension of the files varies: it is added from the key",
+            1,
+            True,
+            [(step, "a new dimension")],
+        )
     return Along(key, name, "no dimension of the files varies: it is added, with the key's values", 1)
 
 
@@ -77,15 +94,20 @@ def _is_axis(dim: str, samples: list[Sample]) -> bool:
 
 def _score(dim: str, samples: list[Sample]) -> int:
     coordinate = samples[0].variables.get(dim)
+    values = [s.variables[dim].values if dim in s.variables else None for s in samples]
+    same = values[0] is not None and all(v is not None and np.array_equal(v, values[0]) for v in values[1:])
+    if len(samples) > 1 and same and samples[0].sizes[dim] > 1:
+        return 0  # the same axis in every file
     score = 2 if dim.lower() in _TIMELIKE else 0
     if coordinate is not None and coordinate.is_time:
         score += 3
-    if coordinate is not None and (coordinate.attrs.get("axis") == "T" or coordinate.attrs.get("standard_name") == "time"):
+    if coordinate is not None and (
+        coordinate.attrs.get("axis") == "T" or coordinate.attrs.get("standard_name") == "time"
+    ):
         score += 2
     if len({s.sizes[dim] for s in samples}) > 1:
         score += 3
-    values = [s.variables[dim].values if dim in s.variables else None for s in samples]
-    if len(values) > 1 and values[0] is not None and any(v is None or not np.array_equal(v, values[0]) for v in values[1:]):
+    if len(values) > 1 and values[0] is not None and not same:
         score += 3
     return score
 
@@ -94,9 +116,12 @@ def _existing(key: KeyGuess, dim: str, samples: list[Sample]) -> Along:
     lengths = {s.sizes[dim] for s in samples}
     length = lengths.pop() if len(lengths) == 1 else None
     coordinate = samples[0].variables.get(dim)
-    why = f"dimension {dim!r} of the files" + (f" ({coordinate.units})" if coordinate is not None and coordinate.units else "")
+    why = f"dimension {dim!r} of the files" + (
+        f" ({coordinate.units})" if coordinate is not None and coordinate.units else ""
+    )
     values = [s.variables[dim].values for s in samples if dim in s.variables]
-    constant = len(values) > 1 and all(v is not None and np.array_equal(v, values[0]) for v in values)
+    known = [v for v in values if v is not None]
+    constant = len(known) == len(values) > 1 and all(np.array_equal(v, known[0]) for v in known)
     along = Along(key, dim, why, length, not constant and bool(values))
     if constant and length == 1 and key.kind == "dates" and len(samples) > 1:
         fix: dict[str, Any] = {"drop": [dim]}
@@ -123,8 +148,8 @@ def _scalar(key: KeyGuess, guess: Guess, samples: list[Sample], used: Collection
             return wish
     coords = [n for n in varying if samples[0].variables[n].is_coord]
     if not coords and len(samples) == 1:
-        v = samples[0].variables.get("time")
-        return "time" if v is not None and not v.dims else None
+        time = samples[0].variables.get("time")
+        return "time" if time is not None and not time.dims else None
     return coords[0] if coords else None
 
 

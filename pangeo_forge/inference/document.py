@@ -52,7 +52,10 @@ def flow(value: Any) -> str:
 
 def quoted_url(text: str) -> str:
     """A URL or path: plain when YAML allows it, as recipes are read by people."""
-    plain = not text.startswith(("{", "[", "*", "&", "!", "%", "@", "`", "'", '"', "#", "|", ">", "-", "?", " ")) and ": " not in text
+    plain = (
+        not text.startswith(("{", "[", "*", "&", "!", "%", "@", "`", "'", '"', "#", "|", ">", "-", "?", " "))
+        and ": " not in text
+    )
     return text if plain and " #" not in text and not text.endswith((" ", ":")) and text.isprintable() else scalar(text)
 
 
@@ -76,7 +79,9 @@ def _head(draft: Draft, folder: Path, today: str) -> list[str]:
     sample = draft.sample
     attrs = sample.attrs if sample else {}
     title = _text(attrs.get("title")) or draft.id.replace("-", " ").capitalize()
-    license_ = next((found for text in (_text(attrs.get("license")),) for p, found in _LICENSES if re.search(p, text)), None)
+    license_ = next(
+        (found for text in (_text(attrs.get("license")),) for p, found in _LICENSES if re.search(p, text)), None
+    )
     institution = _text(attrs.get("institution"))
     summary = _text(attrs.get("summary")) or _text(attrs.get("description"))
     source = "from names and the metadata of samples" if sample else "from names alone: no sample was opened"
@@ -85,12 +90,21 @@ def _head(draft: Draft, folder: Path, today: str) -> list[str]:
         f"#   pangeo-forge lint {draft.id}   pangeo-forge plan {draft.id} --probe   pangeo-forge dry-run {draft.id}",
         "format_version: 1",
         f"id: {scalar(draft.id)}",
-        f"title: {scalar(title)}" + ("  # the title attribute of the first sample" if attrs.get("title") else "  # TODO: name the dataset in one line"),
+        f"title: {scalar(title)}"
+        + (
+            "  # the title attribute of the first sample"
+            if attrs.get("title")
+            else "  # TODO: name the dataset in one line"
+        ),
     ]
     what = f"  # {'from the first sample; ' if summary else ''}TODO: say what the dataset is"
     lines.append(f"description: {scalar(summary[:300] or 'To be written.')}{what}")
     told = _text(attrs.get("license")) if not license_ else ""
-    lines.append(f"license: {license_}  # as the files say; TODO: confirm" if license_ else f"# TODO license: an SPDX id such as CC-BY-4.0, or `other` with license_url.{f' The files say: {told[:100]}' if told else ''}")
+    lines.append(
+        f"license: {license_}  # as the files say; TODO: confirm"
+        if license_
+        else f"# TODO license: an SPDX id such as CC-BY-4.0, or `other` with license_url.{f' The files say: {told[:100]}' if told else ''}"
+    )
     if institution:
         lines += ["providers:", f"  - {{name: {scalar(institution[:120])}}}  # as the files say; TODO: roles and url"]
     else:
@@ -100,7 +114,11 @@ def _head(draft: Draft, folder: Path, today: str) -> list[str]:
 
 
 def _text(value: Any) -> str:
-    return " ".join(str(value).split()).encode("utf-8", "replace").decode() if isinstance(value, (str, bytes)) and value else ""
+    return (
+        " ".join(str(value).split()).encode("utf-8", "replace").decode()
+        if isinstance(value, (str, bytes)) and value
+        else ""
+    )
 
 
 def _inputs(draft: Draft, folder: Path) -> list[str]:
@@ -115,10 +133,14 @@ def _inputs(draft: Draft, folder: Path) -> list[str]:
             lines.append(f"  {role}:  # {meaning}")
             lines += [line for key in keys for line in _key(draft, key)]
     if guess.missing:
-        lines.append(f"  # {len(guess.missing)} files that the samples, being all there is, lack. `on_missing: fill` keeps their slots.")
+        lines.append(
+            f"  # {len(guess.missing)} files that the samples, being all there is, lack. `on_missing: fill` keeps their slots."
+        )
         lines += ["  missing:", *(f"    - {flow(m)}" for m in guess.missing)]
     if draft.items_per_file is not None:
-        lines.append(f"  items_per_file: {draft.items_per_file}  # length of the concat dimension in the samples; checked, never trusted")
+        lines.append(
+            f"  items_per_file: {draft.items_per_file}  # length of the concat dimension in the samples; checked, never trusted"
+        )
     return lines
 
 
@@ -127,7 +149,11 @@ def _source(draft: Draft, folder: Path) -> list[str]:
     if kind == "files":
         return ["  files:", *(f"    - {quoted_url(placed(f, folder))}" for f in value), "  sort: none"]
     if kind == "listing":
-        return ["  listing:", f"    url: {quoted_url(value['url'])}", "    match: '" + value["match"].replace("'", "''") + "'"]
+        return [
+            "  listing:",
+            f"    url: {quoted_url(value['url'])}",
+            "    match: '" + value["match"].replace("'", "''") + "'",
+        ]
     return [f"  {kind}: {quoted_url(placed(value, folder))}"]
 
 
@@ -155,19 +181,21 @@ def _key(draft: Draft, key: KeyGuess) -> list[str]:
     if table is None:
         return [*lines, f"    {key.name}: {flow(values)}"]
     inner = "      " if key.dim is None else "        "
-    head = [f"    {key.name}:"] if key.dim is None else [f"    {key.name}:", f"      dim: {scalar(key.dim)}", "      values:"]
-    return [*lines, *head, *(f"{inner}{scalar(k)}: {flow(_as_text(v))}" for k, v in table.items())]
-
-
-def _as_text(row: dict[str, Any]) -> dict[str, Any]:
-    return row
+    head = (
+        [f"    {key.name}:"]
+        if key.dim is None
+        else [f"    {key.name}:", f"      dim: {scalar(key.dim)}", "      values:"]
+    )
+    return [*lines, *head, *(f"{inner}{scalar(k)}: {flow(v)}" for k, v in table.items())]
 
 
 def _comment(text: str, indent: int, width: int = 116) -> list[str]:
     import textwrap
 
     lead = " " * indent + "# "
-    return textwrap.wrap(text, width, initial_indent=lead, subsequent_indent=lead, break_long_words=False, break_on_hyphens=False)
+    return textwrap.wrap(
+        text, width, initial_indent=lead, subsequent_indent=lead, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _open(draft: Draft) -> list[str]:
@@ -176,7 +204,9 @@ def _open(draft: Draft) -> list[str]:
         name = str(next(iter(draft.guess.source.values())))
         if "/dodsC/" in name:
             return ["open: {format: opendap}  # TODO: the URL looks like an OPeNDAP service; no sample was opened"]
-        return ["open: {format: auto}  # told from the first bytes; no sample was opened. HDF5 with groups needs `group: /NAME`"]
+        return [
+            "open: {format: auto}  # told from the first bytes; no sample was opened. HDF5 with groups needs `group: /NAME`"
+        ]
     section: dict[str, Any] = {"format": sample.format if sample.format in ("opendap", "zarr") else "auto"}
     if sample.group:
         section["group"] = sample.group
@@ -184,7 +214,13 @@ def _open(draft: Draft) -> list[str]:
     return [f"open: {flow(section)}  # the samples are {_FORMATS.get(sample.format, sample.format)}{group}"]
 
 
-_FORMATS = {"hdf5": "NetCDF-4 or HDF5", "netcdf3": "NetCDF-3", "grib1": "GRIB 1", "grib2": "GRIB 2", "geotiff": "GeoTIFF"}
+_FORMATS = {
+    "hdf5": "NetCDF-4 or HDF5",
+    "netcdf3": "NetCDF-3",
+    "grib1": "GRIB 1",
+    "grib2": "GRIB 2",
+    "geotiff": "GeoTIFF",
+}
 
 
 def _transforms(draft: Draft) -> list[str]:
@@ -228,10 +264,14 @@ def _sizes(draft: Draft, sample: Sample) -> list[str]:
         step = largest.nbytes // max(1, along.length or sample.sizes.get(along.dim, 1))
         files_steps = (along.length or sample.sizes.get(along.dim, 1)) * count
         fit = max(1, min(files_steps, CHUNK_BYTES // max(1, step)))
-        texts.append(f"one step along {along.dim!r} of it is {size(step)}: chunks of 50 MB hold about {fit:,} whole steps")
+        texts.append(
+            f"one step along {along.dim!r} of it is {size(step)}: chunks of 50 MB hold about {fit:,} whole steps"
+        )
     packed = [v.name for v in sample.data if v.packed]
     if packed:
-        texts.append(f"packed ({', '.join(packed[:4])}{' ...' if len(packed) > 4 else ''}): stored integers go through bit-exact where all files agree")
+        texts.append(
+            f"packed ({', '.join(packed[:4])}{' ...' if len(packed) > 4 else ''}): stored integers go through bit-exact where all files agree"
+        )
     return texts
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 from pangeo_forge.inference.dimensions import Along, find_dimensions, step_within
 from pangeo_forge.inference.evidence import Evidence, Sample
@@ -70,8 +72,36 @@ def make_draft(recipe_id: str, guess: Guess, evidence: Evidence) -> Draft:
     draft.along = find_dimensions(guess, evidence)
     for along in draft.along:
         _adopt(draft, along)
+    _drop_what_differs(draft)
     _check_disagreements(draft)
     return draft
+
+
+def _drop_what_differs(draft: Draft) -> None:
+    """Single values and coordinates that lie along no concat dim and still differ from file to file: they cannot be kept."""
+    if len(draft.evidence.samples) < 2 or draft.guess.merge or not draft.along:
+        return
+    first, *others = draft.evidence.samples
+    dims = {a.dim for a in draft.along} | {d for a in draft.along for t, _ in a.transforms for d in t.get("rename", {})}
+    differing = []
+    for v in first.variables.values():
+        if v.values is None or v.name in dims or set(v.dims) & dims:
+            continue
+        found = [
+            s.variables[v.name].values for s in others if v.name in s.variables and s.variables[v.name].shape == v.shape
+        ]
+        if any(f is not None and not _equal(f, v.values) for f in found):
+            differing.append(v.name)
+    if differing:
+        why = "not the same in every file, nor along a dimension that is joined"
+        draft.transforms.append(({"drop": differing}, f"{why}; expand_dims or assign_coords could keep them"))
+        draft.notes.append(f"dropped {', '.join(differing)}: {why}")
+
+
+def _equal(one: np.ndarray, two: np.ndarray) -> bool:
+    return np.array_equal(one, two) or (
+        one.dtype.kind == two.dtype.kind == "f" and np.array_equal(one, two, equal_nan=True)
+    )
 
 
 def _without_samples(guess: Guess) -> None:
@@ -79,7 +109,9 @@ def _without_samples(guess: Guess) -> None:
     numbers = [k for k in guess.concat if k.kind == "numbers"]
     if len(guess.concat) == 1 and numbers and numbers[0].name in ("year", "month"):
         numbers[0].dim = "time"
-        numbers[0].notes.append(f"{numbers[0].name}: that the files are joined along 'time' is assumed, as no sample was opened")
+        numbers[0].notes.append(
+            f"{numbers[0].name}: that the files are joined along 'time' is assumed, as no sample was opened"
+        )
 
 
 def _merge_or_concat(draft: Draft) -> None:
@@ -117,28 +149,46 @@ def _adopt(draft: Draft, along: Along) -> None:
     if along is not draft.along[0]:
         return
     _lengths(draft, along)
-    source_dim = next((list(t["rename"])[0] for t, _ in along.transforms if "rename" in t), along.dim)
+    source_dim = next((next(iter(t["rename"])) for t, _ in along.transforms if "rename" in t), along.dim)
     coordinate = samples[0].variables.get(source_dim)
     if coordinate is not None and coordinate.is_time and along.steady:
         draft.checks.append(({"dim": along.dim, "monotonic": "increasing"}, "times rise from file to file"))
         step = _regular(key, samples, source_dim, along.length)
         if step:
-            draft.checks.append(({"dim": along.dim, "regular": step}, "seen in the samples; remove it if there are gaps"))
+            draft.checks.append(
+                ({"dim": along.dim, "regular": step}, "seen in the samples; remove it if there are gaps")
+            )
     elif along.length == 1 and key.kind == "dates" and not along.transforms:
         draft.checks.append(({"dim": along.dim, "monotonic": "increasing"}, "the key's own dates"))
 
 
 def _lengths(draft: Draft, along: Along) -> None:
     key = along.key
-    fixed = key.kind == "dates" and isinstance(key.values, dict) and "step" in key.values and not parse_step(key.values["step"]).months
-    if along.length is not None and (along.length == 1 or fixed) and len(draft.evidence.samples) > 1 and key.kind in ("dates", "numbers"):
+    fixed = (
+        key.kind == "dates"
+        and isinstance(key.values, dict)
+        and "step" in key.values
+        and not parse_step(key.values["step"]).months
+    )
+    if (
+        along.length is not None
+        and (along.length == 1 or fixed)
+        and len(draft.evidence.samples) > 1
+        and key.kind in ("dates", "numbers")
+    ):
         draft.items_per_file = along.length
 
 
 def _regular(key: KeyGuess, samples: list[Sample], dim: str, length: int | None) -> str | None:
     """A step of the coordinate that holds within files and, by the key's step, between them."""
     values = key.values
-    if key.kind != "dates" or not isinstance(values, dict) or "exclude" in values or "restart" in values or "step" not in values:
+    if (
+        key.kind != "dates"
+        or not isinstance(values, dict)
+        or "exclude" in values
+        or "restart" in values
+        or "step" not in values
+    ):
         return None
     between = parse_step(values["step"])
     if length is None or between.months:
@@ -149,7 +199,11 @@ def _regular(key: KeyGuess, samples: list[Sample], dim: str, length: int | None)
     if within is None:
         return None
     micro = int(within.astype("m8[us]").astype(int))
-    return duration(micro // 1_000_000) if micro > 0 and micro * length == between.microseconds and micro % 1_000_000 == 0 else None
+    return (
+        duration(micro // 1_000_000)
+        if micro > 0 and micro * length == between.microseconds and micro % 1_000_000 == 0
+        else None
+    )
 
 
 def _check_disagreements(draft: Draft) -> None:
@@ -161,15 +215,24 @@ def _check_disagreements(draft: Draft) -> None:
         draft.notes.append(f"formats differ: {', '.join(sorted({s.format for s in samples}))}; open.format stays auto")
     if draft.guess.merge:
         return
+    joined = {a.dim for a in draft.along} | {
+        d for a in draft.along for t, _ in a.transforms for d in t.get("rename", {})
+    }
+    for dim in [d for d in samples[0].sizes if d not in joined]:
+        lengths = {s.sizes[dim] for s in samples if dim in s.sizes}
+        if len(lengths) > 1:
+            shown = " and ".join(map(str, sorted(lengths)))
+            draft.notes.append(
+                f"dimension {dim!r} has {shown} positions in different samples: they do not combine as they are; is one a stranger?"
+            )
     one, two = ({v.name: v for v in s.variables.values()} for s in samples[:2])
     missing = sorted(set(one) ^ set(two))
     data = {v.name for s in samples[:2] for v in s.data}
     gone = [n for n in missing if n in data]
     if gone:
-        draft.combine.append(({"variables": "union"}, f"not in every sample: {', '.join(gone[:5])}; `intersection` leaves them out"))
-        draft.notes.append(f"variables that only some samples hold: {', '.join(gone[:5])}; combine.variables: union was chosen")
-
-
-def with_files_only(draft: Draft) -> Draft:
-    """The same draft for names alone."""
-    return replace(draft, evidence=Evidence(), along=[])
+        draft.combine.append(
+            ({"variables": "union"}, f"not in every sample: {', '.join(gone[:5])}; `intersection` leaves them out")
+        )
+        draft.notes.append(
+            f"variables that only some samples hold: {', '.join(gone[:5])}; combine.variables: union was chosen"
+        )

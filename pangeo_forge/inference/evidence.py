@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pangeo_forge.errors import InputError, PangeoForgeError
-from pangeo_forge.inputs.openers import open_dataset
+from pangeo_forge.inputs.openers import open_dataset, opened
 from pangeo_forge.inputs.sniff import sniff
 from pangeo_forge.inputs.source import InputSource, OpenOptions
 
@@ -76,6 +76,8 @@ class Evidence:
 
     samples: list[Sample] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What was left out."""
 
     @property
     def first(self) -> Sample | None:
@@ -86,19 +88,37 @@ class Evidence:
 def examine(names: Sequence[str], positions: Sequence[int], fetcher: Fetcher) -> Evidence:
     """Open the samples at ``positions``. What cannot be had becomes a warning, and the names alone must do."""
     evidence = Evidence()
-    group: str | list[str] | None = None
+    found: list[tuple[int, InputSource, OpenOptions, list[str]]] = []
     for position in positions:
-        name = names[position]
         try:
-            source, options = _source(name, fetcher)
-            if group is None:
-                group = find_group(source, options)
-            ds = open_dataset(source, _with_group(options, group))
-            evidence.samples.append(_sample(position, name, _format_of(source, options), group, ds))
-            ds.close()
+            source, options = _source(names[position], fetcher)
+            found.append((position, source, options, find_groups(source, options)))
         except PangeoForgeError as error:
             evidence.warnings.append(f"not opened: {error}")
+    groups = [g for g in found[0][3] if all(g in others for *_, others in found)] if found else []
+    for position, source, options, _ in found:
+        try:
+            group = _together(source, options, groups)
+            with opened(source, _with_group(options, group)) as ds:
+                sample = _sample(position, names[position], _format_of(source, options), group, ds)
+            evidence.samples.append(sample)
+        except PangeoForgeError as error:
+            evidence.warnings.append(f"not opened: {error}")
+    _name_left_out(evidence, found)
     return evidence
+
+
+def _name_left_out(evidence: Evidence, found: Sequence[tuple[int, InputSource, OpenOptions, list[str]]]) -> None:
+    if not evidence.samples or not evidence.samples[0].group:
+        return
+    chosen = evidence.samples[0].group
+    used = [chosen] if isinstance(chosen, str) else chosen
+    others = [g for g in dict.fromkeys(g for *_, groups in found for g in groups) if g not in used]
+    if others:
+        shown = ", ".join(others[:6]) + (" ..." if len(others) > 6 else "")
+        evidence.notes.append(
+            f"groups that are left out: {shown}; they are not in every sample, or do not fit beside {', '.join(used)}"
+        )
 
 
 def _with_group(options: OpenOptions, group: str | list[str] | None) -> OpenOptions:
@@ -129,10 +149,10 @@ def _format_of(source: InputSource, options: OpenOptions) -> str:
     return sniff(source.path)
 
 
-def find_group(source: InputSource, options: OpenOptions) -> str | list[str] | None:
-    """Groups that hold the data, where the root does not; None: the root."""
+def find_groups(source: InputSource, options: OpenOptions) -> list[str]:
+    """Groups that hold the data, where the root does not, the root first if it holds what they share; []: the root."""
     if source.path is None or os.path.isdir(source.path) or sniff(source.path) != "hdf5":
-        return None
+        return []
     try:
         root: xr.Dataset | None = open_dataset(source, options)
     except InputError as error:
@@ -140,16 +160,16 @@ def find_group(source: InputSource, options: OpenOptions) -> str | list[str] | N
             raise
         root = None
     if root is not None and _has_data(root):
-        return None
+        return []
     full = [g for g in _groups(source.path) if (ds := _try(source, options, g)) is not None and _has_data(ds)]
-    if not full:
-        return None
-    if len(full) == 1 and (root is None or not root.variables):
-        return full[0]
-    wanted = ["/", *full] if root is not None and root.variables else full
-    if len(wanted) > 1 and _try(source, options, wanted) is not None:
-        return wanted
-    return full[0]
+    return ["/", *full] if full and root is not None and root.variables else full
+
+
+def _together(source: InputSource, options: OpenOptions, groups: list[str]) -> str | list[str] | None:
+    """The groups, if they fit into one dataset; else the first that holds data; None: the root."""
+    if len(groups) > 1 and _try(source, options, groups) is not None:
+        return groups
+    return next((g for g in groups if g != "/"), None)
 
 
 def _groups(path: str) -> list[str]:

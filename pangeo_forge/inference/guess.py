@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,7 +32,7 @@ class Guess:
     source: dict[str, Any]
     """``{url: ...}``, ``{glob: ...}``, ``{listing: ...}`` or ``{files: ...}``."""
     keys: list[KeyGuess] = field(default_factory=list)
-    places: list[Mapping[str, Any]] = field(default_factory=list)
+    places: list[dict[str, Any]] = field(default_factory=list)
     """For each sample, its value of each key, as a recipe writes it; empty for listed sources."""
     missing: list[Any] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -53,7 +52,9 @@ class Guess:
         """The ``inputs`` section as plain data."""
         data = dict(self.source)
         for role in ("concat", "merge"):
-            keys = {k.name: {"dim": k.dim, "values": k.values} if k.dim else k.values for k in self.keys if k.role == role}
+            keys = {
+                k.name: {"dim": k.dim, "values": k.values} if k.dim else k.values for k in self.keys if k.role == role
+            }
             if keys:
                 data[role] = keys
         if self.missing:

@@ -11,13 +11,13 @@ from pangeo_forge.inference.alignment import Column, align
 from pangeo_forge.inference.cadence import Cadence, expected, find_cadence
 from pangeo_forge.inference.guess import Guess, KeyGuess
 from pangeo_forge.inference.keys import MOST_FIELDS, Workshop, add_number, add_switch, add_words, switches
-from pangeo_forge.inference.moments import Explained, find_time
+from pangeo_forge.inference.moments import MONTHS, Explained, find_time
 from pangeo_forge.pattern.dates import iso
 from pangeo_forge.pattern.redaction import redact_url
 
 MOST_EXCLUDED = 400
 MOST_FILES = 200
-_ENDINGS = re.compile(r"(\.(nc4?|hdf5?|h5|he5|grib2?|grb2?|tiff?|zarr|gz|bz2|xz|zip|cdf))+$", re.IGNORECASE)
+_ENDINGS = re.compile(r"(\.[A-Za-z][A-Za-z0-9]{0,5})+$")
 
 
 def infer(names: Sequence[str], *, complete: bool = False, listed: dict[str, Any] | None = None) -> Guess:
@@ -48,7 +48,8 @@ def infer(names: Sequence[str], *, complete: bool = False, listed: dict[str, Any
             return guess
         reason = f"the template found does not give back {redact_url(unfit)}"
     except (_NoTemplateError, PlanError, InputError) as error:
-        reason = str(error.args[0]) if error.args else str(error)
+        code = getattr(error, "code", None)
+        reason = f"the template found cannot be used ({code})" if code else str(error)
     return _as_list(names, reason, listed)
 
 
@@ -69,13 +70,16 @@ def escaped(text: str) -> str:
 def refuse_strangers(names: Sequence[str]) -> None:
     """Raise UsageError (U202) for samples that share neither host nor folder nor words."""
     hosts = {re.match(r"[a-z0-9+]+://[^/]*|", n).group() for n in names}  # type: ignore[union-attr]
-    bodies = [_ENDINGS.sub("", n.split("://", 1)[-1]) for n in names]
-    shared = any(c.constant and re.search("[A-Za-z0-9]", c.texts[0]) for c in align(bodies))
-    if len(hosts) > 1 or not shared:
-        shown = ", ".join(redact_url(n) for n in names[:3])
+    bodies = [_ENDINGS.sub("", n.rstrip("/").rsplit("/", 1)[-1]) for n in names]
+    columns = align(bodies)
+    shared = any(c.constant and re.search("[A-Za-z0-9]", c.texts[0]) for c in columns)
+    # tas.nc beside pr.nc, 19810901.nc beside 19810902.nc: one word each, of one folder
+    alike = len({n.count("/") for n in names}) == 1 and all(re.fullmatch("[A-Za-z0-9_-]{1,24}", b) for b in bodies)
+    if len(hosts) > 1 or not (shared or alike):
+        shown = ", ".join(redact_url(n) for n in names[:3]) + (" ..." if len(names) > 3 else "")
         raise UsageError(
             f"the samples have nothing in common: {shown}", code="U202",
-            hint="give files of one archive: the same host and folders, names that differ in date, number or variable",
+            hint="give files of one series: the same host, names that differ in date, number or variable only",
         )  # fmt: skip
 
 
@@ -86,7 +90,12 @@ def _joined(columns: list[Column]) -> list[Column]:
     while i < len(columns):
         current = columns[i]
         while not current.constant and (following := _partner(columns, i, current)) is not None:
-            current = Column(tuple("".join(t) for t in zip(current.texts, *(c.texts for c in columns[i + 1 : following + 1]), strict=True)))
+            current = Column(
+                tuple(
+                    "".join(t)
+                    for t in zip(current.texts, *(c.texts for c in columns[i + 1 : following + 1]), strict=True)
+                )
+            )
             i = following
         made.append(current)
         i += 1
@@ -107,17 +116,16 @@ def _partner(columns: Sequence[Column], i: int, current: Column) -> int | None:
     if len(numbers) == 2 or (numbers and gap):
         return None
     padded = any(len(t) > 3 or (len(t) > 1 and t[0] == "0") for c in numbers for t in c.texts)
-    return None if padded or any(re.fullmatch("[A-Z][a-z]{2}", t) for t in current.texts) else j
+    return None if padded or any(t[:3] in MONTHS for c in (current, other) for t in c.texts) else j
 
 
 def _explained(shop: Workshop, names: Sequence[str], complete: bool) -> Guess:
     found = find_time(shop.columns)
     guess = Guess({}, shop.keys, shop.places)
-    excluded: list[Any] = []
     if found is not None:
         shop.texts.update(found.texts)
         guess.notes += found.notes
-        _add_time(shop, found, names[0], complete, len(names), excluded)
+        _add_time(shop, found, names[0], complete)
     words = [i for i in shop.open if not shop.columns[i].digits]
     while numbers := [i for i in shop.open if shop.columns[i].digits]:
         _refuse_counters(shop, numbers)
@@ -131,7 +139,7 @@ def _explained(shop: Workshop, names: Sequence[str], complete: bool) -> Guess:
     return guess
 
 
-def _add_time(shop: Workshop, found: Explained, name: str, complete: bool, samples: int, excluded: list[Any]) -> None:
+def _add_time(shop: Workshop, found: Explained, name: str, complete: bool) -> None:
     times = found.reading.dates
     dates = sorted(set(times))
     cadence = find_cadence(dates, found.reading.letters, found.period, name.rsplit("/", 1)[-1])
@@ -140,18 +148,14 @@ def _add_time(shop: Workshop, found: Explained, name: str, complete: bool, sampl
     key = KeyGuess("time", "concat", "dates", values, shown, f"{how} in the name; {evidence}", notes=notes)
     shop.keys.append(key)
     shop.place("time", [_written(d, found) for d in times])
-    fields: dict[int, Column] = {}
-    for i in list(shop.open):
-        if i in shop.texts:
-            continue
-        column = shop.columns[i]
-        starts = switches(column, times)
-        if starts is not None and isinstance(values, dict):
+    unruled = {i: shop.columns[i] for i in shop.open if _is_field(shop.columns[i], times)}
+    switching = {i: starts for i in shop.open if (starts := switches(shop.columns[i], times)) is not None}
+    if unruled or (switching and not isinstance(values, dict)):
+        _tabulate(shop, key, times, unruled | {i: shop.columns[i] for i in switching}, found)
+        return
+    for i, starts in switching.items():
+        if i not in shop.texts:
             add_switch(shop, i, key, starts)
-        elif _is_field(column, times):
-            fields[i] = column
-    if fields:
-        _tabulate(shop, key, times, fields, found)
 
 
 def _is_field(column: Column, times: Sequence[Any]) -> bool:
@@ -168,7 +172,13 @@ def _tabulate(shop: Workshop, key: KeyGuess, times: Sequence[Any], fields: dict[
         raise _NoTemplateError(f"a part of the name ({next(iter(fields.values())).texts[0]}) follows no rule")
     rows: dict[str, dict[str, str]] = {_written(t, found): {} for t in sorted(set(times))}
     for n, (i, column) in enumerate(fields.items()):
-        name = "last" if n == 0 and column.digits and column.width in (6, 8, 10, 12, 14) else "part" if n == 0 else f"part_{n + 1}"
+        name = (
+            "last"
+            if n == 0 and column.digits and column.width in (6, 8, 10, 12, 14)
+            else "part"
+            if n == 0
+            else f"part_{n + 1}"
+        )
         shop.texts[i] = f"{{{key.name}.{name}}}"
         for t, text in zip(times, column.texts, strict=True):
             rows[_written(t, found)][name] = text
@@ -180,14 +190,18 @@ def _tabulate(shop: Workshop, key: KeyGuess, times: Sequence[Any], fields: dict[
     key.notes = [f"the table holds the samples only: {why}, so other files cannot be foretold"]
 
 
-def _time_values(dates: list[Any], cadence: Cadence, found: Explained, complete: bool) -> tuple[Any, str, str, list[str]]:
+def _time_values(
+    dates: list[Any], cadence: Cadence, found: Explained, complete: bool
+) -> tuple[Any, str, str, list[str]]:
     written = [_written(d, found) for d in dates]
     known_all = complete or (len(dates) >= 10 and cadence.count <= 2 * len(dates))
     absent: list[str] = []
     if known_all and cadence.count != len(dates):
         if cadence.count > 4 * len(dates) or cadence.count - len(dates) > MOST_EXCLUDED:
             if len(dates) > MOST_FIELDS:
-                raise _NoTemplateError(f"the dates are not regular: {len(dates)} of {cadence.count} at steps of {cadence.step}")
+                raise _NoTemplateError(
+                    f"the dates are not regular: {len(dates)} of {cadence.count} at steps of {cadence.step}"
+                )
             return {"values": written}, f"{len(dates)} dates", "irregular: each date is listed", []
         present = set(dates)
         absent = [_written(d, found) for d in expected(cadence) if d not in present]
@@ -200,7 +214,9 @@ def _time_values(dates: list[Any], cadence: Cadence, found: Explained, complete:
         values["exclude"] = absent
     notes = [f"time: {n}" for n in cadence.notes]
     if found.reading.calendar == "noleap":
-        notes.append("time: years before 1583 are model years: the calendar noleap was chosen (or 360_day, proleptic_gregorian)")
+        notes.append(
+            "time: years before 1583 are model years: the calendar noleap was chosen (or 360_day, proleptic_gregorian)"
+        )
     shown = f"{written[0]} ... {written[-1]}, step {cadence.step}" + (f", {len(absent)} absent" if absent else "")
     return values, shown, cadence.evidence, notes
 
@@ -220,8 +236,13 @@ def _refuse_counters(shop: Workshop, numbers: Sequence[int]) -> None:
             if a < b and shop.columns[a].texts != shop.columns[b].texts:
                 one, two = ([int(t) for t in shop.columns[i].texts] for i in (a, b))
                 pairs = len(set(zip(one, two, strict=True)))
-                if pairs == len(set(one)) == len(set(two)) > 1 and len({y - x for x, y in zip(one, two, strict=True)}) > 1:
-                    raise _NoTemplateError(f"two numbers ({shop.columns[a].texts[0]}, {shop.columns[b].texts[0]}) change together by no rule")
+                if (
+                    pairs == len(set(one)) == len(set(two)) > 1
+                    and len({y - x for x, y in zip(one, two, strict=True)}) > 1
+                ):
+                    raise _NoTemplateError(
+                        f"two numbers ({shop.columns[a].texts[0]}, {shop.columns[b].texts[0]}) change together by no rule"
+                    )
 
 
 def _absent(guess: Guess) -> list[Any]:
@@ -242,7 +263,11 @@ def _absent(guess: Guess) -> list[Any]:
     if total > 4 * len(present) + 100:
         raise _NoTemplateError(f"the files fill {len(present)} of {total} combinations of {', '.join(names)}")
     combinations = itertools.product(*(seen[n].items() for n in names))
-    return [{n: v for n, (_, v) in zip(names, c, strict=True)} for c in combinations if tuple(t for t, _ in c) not in present]
+    return [
+        {n: v for n, (_, v) in zip(names, c, strict=True)}
+        for c in combinations
+        if tuple(t for t, _ in c) not in present
+    ]
 
 
 def check(guess: Guess, names: Sequence[str]) -> str | None:

@@ -95,7 +95,9 @@ def _number_key(name: str, distinct: list[int], complete: bool) -> KeyGuess:
     values: Any = {"start": distinct[0], "end": distinct[-1], **({"step": step} if step > 1 else {})}
     count = (distinct[-1] - distinct[0]) // step + 1
     if complete and count != len(distinct):
-        absent = [n for n in range(distinct[0], distinct[-1] + 1, step) if n not in set(distinct)] if count < 10_000 else []
+        absent = (
+            [n for n in range(distinct[0], distinct[-1] + 1, step) if n not in set(distinct)] if count < 10_000 else []
+        )
         values = {**values, "exclude": absent} if absent and len(absent) <= len(distinct) else distinct
     shown = f"{distinct[0]} ... {distinct[-1]}, step {step}" if isinstance(values, dict) else f"{len(distinct)} numbers"
     return KeyGuess(name, "concat", "numbers", values, shown, f"{len(distinct)} numbers in the samples", notes=notes)
@@ -229,7 +231,9 @@ def add_switch(shop: Workshop, column: int, time: KeyGuess, starts: Sequence[tup
         rules.append({**bound, name: text})
     time.values["when"] = rules if "when" not in time.values else _combined(time.values["when"], rules)
     shown = " then ".join(text for _, text in starts)
-    time.notes.append(f"{shown} switches with time; the samples show no exact date: each new word begins at its first sample")
+    time.notes.append(
+        f"{shown} switches with time; the samples show no exact date: each new word begins at its first sample"
+    )
 
 
 def _combined(first: list[dict[str, Any]], second: list[dict[str, Any]]) -> list[dict[str, Any]]:

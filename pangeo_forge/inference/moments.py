@@ -38,7 +38,8 @@ _REPEATS = {
     7: ("%Y%j",), 8: ("%Y%m%d",), 10: ("%Y%m%d%H",), 12: ("%Y%m%d%H%M",), 14: ("%Y%m%d%H%M%S",),
 }  # fmt: skip
 _FIELDS = ("minute_of_day", "second_of_day", "day_of_year", "hour", "month", "day")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+"""As ``%b`` writes them."""
 _YEARS = range(1700, 2301)
 _CLOCK = set("HMSo")
 
@@ -189,7 +190,7 @@ def _read(columns: Sequence[Column], chain: Sequence[Part]) -> Reading | None:
     if not split and any(n[0] not in _YEARS for n in numbers):
         return None
     early = any(n[0] < 1583 for n in numbers)
-    for calendar in (("noleap", "360_day") if early else ("standard", "360_day")):
+    for calendar in ("noleap", "360_day") if early else ("standard", "360_day"):
         try:
             dates = tuple(_date(calendar, n) for n in numbers)
         except (ValueError, OverflowError):
@@ -212,7 +213,10 @@ def _numbers(text: str, format_: str) -> tuple[int, ...] | None:
     limits = (("m", 1, 12), ("d", 1, 31), ("H", 0, 23), ("M", 0, 59), ("S", 0, 59), ("j", 1, 366))
     if any(k in found and not low <= found[k] <= high for k, low, high in limits):
         return None
-    return (*(found.get(k, least) for k, least in (("Y", 1), ("m", 1), ("d", 1), ("H", 0), ("M", 0), ("S", 0))), found.get("j", 0))
+    return (
+        *(found.get(k, least) for k, least in (("Y", 1), ("m", 1), ("d", 1), ("H", 0), ("M", 0), ("S", 0))),
+        found.get("j", 0),
+    )
 
 
 def _date(calendar: str, n: tuple[int, ...]) -> Any:
@@ -251,16 +255,16 @@ def _explain(columns: Sequence[Column], i: int, found: Explained, key: str) -> N
 
 def _repeat(column: Column, dates: Sequence[Any], key: str) -> str | None:
     if not column.digits:
-        formats: tuple[str, ...] = ("%b", "%B") if column.texts[0][:3] in _MONTHS else ()
+        formats: tuple[str, ...] = ("%b", "%B") if column.texts[0][:3] in MONTHS else ()
     else:
         formats = _REPEATS.get(column.width or 0, ())
     for format_ in formats:
         if all(rendered(d, format_) == t for d, t in zip(dates, column.texts, strict=True)):
             return f"{{{key}:{format_}}}"
     tails = {t[4:] for t in column.texts}
-    if column.digits and column.width == 6 and len(tails) == 1:
-        if all(rendered(d, "%H%M") == t[:4] for d, t in zip(dates, column.texts, strict=True)):
-            return f"{{{key}:%H%M}}{tails.pop()}"
+    clock = column.digits and column.width == 6 and len(tails) == 1
+    if clock and all(rendered(d, "%H%M") == t[:4] for d, t in zip(dates, column.texts, strict=True)):
+        return f"{{{key}:%H%M}}{tails.pop()}"
     return None
 
 

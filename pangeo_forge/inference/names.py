@@ -6,13 +6,9 @@ import re
 from collections.abc import Collection, Sequence
 
 _VARIABLES = frozenset(
-    "t u v w q z r h ta tas tasmax tasmin tmin tmax tmean t2m pr ppt precip prec tp psl ps prmsl sp msl sst sss ssh sic siconc "
-    "siconca uas vas ua va wap zg hus hur huss hurs clt rsds rlds evspsbl mrso snd snw swe soil srad vap vpd ws pet aet def "
-    "pdsi temperature salinity oxygen silicate phosphate nitrate air uwnd vwnd hgt rhum shum omega chl poc pic kd par tos sos "
-    "thetao so uo vo zos sithick vapourpres solar rad rmin rmax tmmn tmmx sph th vs erc bi etr pressure humidity wind rain "
-    "chlor_a".split()
+    ["t", "u", "v", "w", "q", "z", "r", "h", "ta", "tas", "tasmax", "tasmin", "tmin", "tmax", "tmean", "t2m", "pr", "ppt", "precip", "prec", "tp", "psl", "ps", "prmsl", "sp", "msl", "sst", "sss", "ssh", "sic", "siconc", "siconca", "uas", "vas", "ua", "va", "wap", "zg", "hus", "hur", "huss", "hurs", "clt", "rsds", "rlds", "evspsbl", "mrso", "snd", "snw", "swe", "soil", "srad", "vap", "vpd", "ws", "pet", "aet", "def", "pdsi", "temperature", "salinity", "oxygen", "silicate", "phosphate", "nitrate", "air", "uwnd", "vwnd", "hgt", "rhum", "shum", "omega", "chl", "poc", "pic", "kd", "par", "tos", "sos", "thetao", "so", "uo", "vo", "zos", "sithick", "vapourpres", "solar", "rad", "rmin", "rmax", "tmmn", "tmmx", "sph", "th", "vs", "erc", "bi", "etr", "pressure", "humidity", "wind", "rain", "chlor_a"]
 )
-_STATISTICS = frozenset("mean avg min max std stddev spread total sum median var anom climatology ltm".split())
+_STATISTICS = frozenset(["mean", "avg", "min", "max", "std", "stddev", "spread", "total", "sum", "median", "var", "anom", "climatology", "ltm"])
 _SCENARIOS = re.compile(r"(ssp\d{3}|rcp\d{2}|historical|piControl|A1B|E1|A2|B1|1pctCO2|abrupt.*)", re.IGNORECASE)
 _NUMBERS = (
     (r"(?:^|[^A-Za-z])(?:f|fh|fxx|wrfsfcf|wrfprsf|step|fcst|lead)$", "step"),

@@ -62,7 +62,9 @@ def _by_months(starts: Sequence[Any], ends: Sequence[Any]) -> tuple[Move, ...] |
         return None
     for back in (0, 1):
         day = dt.timedelta(days=back)
-        months = {(e + day).year * 12 + (e + day).month - s.year * 12 - s.month for s, e in zip(starts, ends, strict=True)}
+        months = {
+            (e + day).year * 12 + (e + day).month - s.year * 12 - s.month for s, e in zip(starts, ends, strict=True)
+        }
         if len(months) != 1 or (n := months.pop()) <= 0:
             continue
         step = parse_step(_months(n))

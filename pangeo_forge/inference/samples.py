@@ -17,7 +17,23 @@ DATA_ENDINGS = (
     ".nc", ".nc4", ".cdf", ".h5", ".hdf5", ".he5", ".hdf", ".grib", ".grib1", ".grib2", ".grb", ".grb2", ".grb1", ".tif", ".tiff",
     ".zarr", ".nc.gz", ".gz", ".bz2", ".xz", ".zip",
 )  # fmt: skip
-_NOT_DATA = (".md5", ".sha256", ".txt", ".md", ".html", ".xml", ".json", ".png", ".jpg", ".pdf", ".idx", ".csv", ".yaml", ".sha1", ".log")
+_NOT_DATA = (
+    ".md5",
+    ".sha256",
+    ".txt",
+    ".md",
+    ".html",
+    ".xml",
+    ".json",
+    ".png",
+    ".jpg",
+    ".pdf",
+    ".idx",
+    ".csv",
+    ".yaml",
+    ".sha1",
+    ".log",
+)
 
 
 @dataclass(frozen=True)
@@ -67,7 +83,9 @@ def _lines(path: str) -> list[str]:
         text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise UsageError(f"--from-file {path}: {reason}", code="U203", hint="give a text file with one URL or path a line") from None
+        raise UsageError(
+            f"--from-file {path}: {reason}", code="U203", hint="give a text file with one URL or path a line"
+        ) from None
     lines = [line.strip() for line in text.splitlines()]
     found = [line for line in lines if line and not line.startswith("#")]
     if not found:
@@ -79,7 +97,9 @@ def _local(text: str) -> str:
     path = unquote(urlsplit(text).path) if text.startswith("file://") else os.path.expanduser(text)
     if not os.path.exists(path):
         near = "" if os.path.isdir(os.path.dirname(path) or ".") else ", nor does its folder"
-        raise UsageError(f"{text} does not exist{near}", code="U203", hint="check the path; write URLs with https://, s3:// ...")
+        raise UsageError(
+            f"{text} does not exist{near}", code="U203", hint="check the path; write URLs with https://, s3:// ..."
+        )
     return os.path.abspath(path)
 
 
@@ -97,11 +117,21 @@ def _folder(folder: str, wanted: str = "*") -> Samples:
     for top, folders, files in os.walk(root):
         stores = [f for f in folders if _is_store(os.path.join(top, f))]
         folders[:] = sorted(f for f in folders if f not in stores and not f.startswith("."))
-        found += [os.path.join(top, n) for n in sorted([*files, *stores]) if not n.startswith(".") and fnmatch.fnmatch(n, wanted)]
+        found += [
+            os.path.join(top, n)
+            for n in sorted([*files, *stores])
+            if not n.startswith(".") and fnmatch.fnmatch(n, wanted)
+        ]
     names, left_out = _data_files(found)
     if not names:
-        raise UsageError(f"{folder} holds no data files", code="U201", hint=f"known endings are {', '.join(DATA_ENDINGS[:12])} ...")
-    notes = [f"left out, as no data or of another kind: {', '.join(os.path.basename(n) for n in left_out[:5])}"] if left_out else []
+        raise UsageError(
+            f"{folder} holds no data files", code="U201", hint=f"known endings are {', '.join(DATA_ENDINGS[:12])} ..."
+        )
+    notes = (
+        [f"left out, as no data or of another kind: {', '.join(os.path.basename(n) for n in left_out[:5])}"]
+        if left_out
+        else []
+    )
     return Samples(tuple(names), True, _glob(root, names, wanted), notes)
 
 
@@ -112,7 +142,7 @@ def _glob(root: str, names: Sequence[str], wanted: str) -> dict[str, Any] | None
     import glob
 
     ending = os.path.splitext(names[0])[1]
-    for pattern in (wanted, f"*{ending}", os.path.commonprefix([os.path.basename(n) for n in names]) + f"*{ending}"):
+    for pattern in (wanted, f"*{ending}"):
         path = os.path.join(glob.escape(root), pattern)
         if pattern != "*" and sorted(glob.glob(path)) == sorted(names):
             return {"glob": path}
@@ -127,8 +157,16 @@ def _index(url: str) -> Samples:
     names, left_out = _data_files(found)
     if not names:
         shown = ", ".join(n.rsplit("/", 1)[-1] for n in found[:5])
-        raise UsageError(f"{redact_url(url)} lists no data files", code="U201", hint=f"it holds {shown}; name a folder with files")
-    notes = [f"left out, as no data or of another kind: {', '.join(n.rsplit('/', 1)[-1] for n in left_out[:5])}"] if left_out else []
+        raise UsageError(
+            f"{redact_url(url)} lists no data files",
+            code="U201",
+            hint=f"it holds {shown or 'folders only'}: name a folder with files, or two of the files",
+        )
+    notes = (
+        [f"left out, as no data or of another kind: {', '.join(n.rsplit('/', 1)[-1] for n in left_out[:5])}"]
+        if left_out
+        else []
+    )
     listing = {"listing": {"url": url, "match": name_expression([n.rsplit("/", 1)[-1] for n in names])}}
     return Samples(tuple(names), True, listing, notes)
 

@@ -32,14 +32,23 @@ class Start:
     @property
     def notes(self) -> list[str]:
         """What the samples could not tell, with the choices made."""
-        return [*self.samples.notes, *self.draft.guess.all_notes(), *self.draft.notes]
+        return [*self.samples.notes, *self.draft.guess.all_notes(), *self.draft.evidence.notes, *self.draft.notes]
 
     def lines(self) -> list[tuple[str, str]]:
         """Name and value of what was inferred, without the keys."""
         draft = self.draft
         kind, value = next(iter(draft.guess.source.items()))
-        shown = f"{len(value)} files, listed one by one" if kind == "files" else value["url"] if kind == "listing" else value
-        rows = [("samples", f"{len(self.samples.names)}, {len(draft.evidence.samples)} opened"), (kind, redact_url(placed(str(shown), Path())))]
+        shown = (
+            f"{len(value)} files, listed one by one"
+            if kind == "files"
+            else value["url"]
+            if kind == "listing"
+            else value
+        )
+        rows = [
+            ("samples", f"{len(self.samples.names)}, {len(draft.evidence.samples)} opened"),
+            (kind, redact_url(placed(str(shown), Path()))),
+        ]
         if draft.guess.source.get("url"):
             rows.append(("inputs", f"{draft.count:,}"))
         sample = draft.sample
@@ -56,7 +65,13 @@ class Start:
         made = []
         for key in self.draft.guess.keys:
             along = next((a for a in self.draft.along if a.key is key), None)
-            dim = f" along {along.dim}" if along is not None and along.dim != key.name else f" along {key.dim}" if key.dim else ""
+            dim = (
+                f" along {along.dim}"
+                if along is not None and along.dim != key.name
+                else f" along {key.dim}"
+                if key.dim
+                else ""
+            )
             shown = key.shown if len(key.shown) <= 60 else key.shown[:57] + "..."
             made.append((key.name, f"{key.role}{dim}, {key.kind}", shown, key.evidence))
         return made
@@ -130,7 +145,9 @@ def _target(recipe_id: str, output: str | None, force: bool) -> Path:
     if path.is_dir() or path.suffix not in (".yaml", ".yml"):
         path = path / "recipe.yaml"
     if path.exists() and not force:
-        raise UsageError(f"{path} exists", code="U206", hint="choose another id or --output, or replace it with --force")
+        raise UsageError(
+            f"{path} exists", code="U206", hint="choose another id or --output, or replace it with --force"
+        )
     return path
 
 
@@ -155,6 +172,6 @@ def _refuse_wrong(path: Path) -> None:
     report = lint(path)
     if not report.ok:
         raise InternalError(
-            f"the recipe that init wrote does not lint: {report.errors[0]}", code="X201", where=str(path),
+            f"the recipe that init wrote does not lint: {report.errors[0]}", code="X230", where=str(path),
             hint="mend the file by hand, and report the samples",
         )  # fmt: skip

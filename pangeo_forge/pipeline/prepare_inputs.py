@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from pangeo_forge import progress
@@ -13,6 +14,7 @@ from pangeo_forge.dataset.settings import CombineSettings
 from pangeo_forge.errors import CombineError, InputError, PangeoForgeError, RecipeError
 from pangeo_forge.inputs.fetch import FetchedInput
 from pangeo_forge.inputs.fetch.address import redact_url
+from pangeo_forge.inputs.fetch.local import file_digest
 from pangeo_forge.pattern.pattern import PatternItem
 
 ABSENT = "I301"
@@ -71,6 +73,8 @@ class InputPreparer:
     settings: CombineSettings
     channel: str = ""
     """Where progress is told."""
+    digests: bool = False
+    """Also read local inputs for their SHA-256, so that a later append can tell a touched file from a changed one."""
 
     def empty(self) -> Prepared:
         """Nothing known yet."""
@@ -97,7 +101,7 @@ class InputPreparer:
                         ds, item.index, item.label, self.settings.concat_dims, key=key, decode_times=self.archive.decode_times
                     )
                 combination = combination.add(scan) or combination
-                ledger.append(_entry(item, fetched))
+                ledger.append(_entry(item, fetched, digest=self.digests))
                 size = ledger[-1].size or 0
             except (InputError, RecipeError, CombineError) as error:
                 failed.append(FailedInput(item.index, item.label, error, is_absent(error)))
@@ -106,11 +110,14 @@ class InputPreparer:
         return Prepared(combination, tuple(ledger), tuple(failed), nbytes)
 
 
-def _entry(item: PatternItem, fetched: FetchedInput | None) -> LedgerEntry:
+def _entry(item: PatternItem, fetched: FetchedInput | None, *, digest: bool = False) -> LedgerEntry:
     if fetched is None:
         return LedgerEntry(item.index, item.label, redact_url(item.url), None, None, None, None)
+    sha256 = fetched.sha256
+    if digest and sha256 is None and os.path.isfile(fetched.path):
+        sha256 = file_digest(fetched.path)
     return LedgerEntry(
-        item.index, item.label, fetched.url, fetched.size, fetched.etag, fetched.last_modified, fetched.sha256
+        item.index, item.label, fetched.url, fetched.size, fetched.etag, fetched.last_modified, sha256
     )
 
 

@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterator
 from pangeo_forge import progress
 from pangeo_forge.errors import PangeoForgeError
 from pangeo_forge.pipeline.prepare_inputs import InputPreparer, Prepared
+from pangeo_forge.pipeline.refer_inputs import InputReferrer
 from pangeo_forge.pipeline.runner import Mailbox, MergeAll, RunnerSettings, beam, ranges, run_pipeline
 from pangeo_forge.pipeline.write_task import TaskReport, TaskWriter
 
@@ -46,7 +47,7 @@ class _Prepare(beam.DoFn):  # type: ignore[misc]  # Beam is untyped
 
 
 class _Write(beam.DoFn):  # type: ignore[misc]
-    def __init__(self, writer: TaskWriter, stage: int, channel: str) -> None:
+    def __init__(self, writer: TaskWriter | InputReferrer, stage: int, channel: str) -> None:
         self._writer, self._stage, self._channel = writer, stage, channel
 
     def process(self, element: tuple[int, int]) -> Iterator[_Outcome]:
@@ -102,6 +103,33 @@ def write(
             raise outcome.errors[0]
         total = total.merge(outcome.report)
     return total
+
+
+def refer(referrer: InputReferrer, settings: RunnerSettings, scratch: str, channel: str = "") -> TaskReport:
+    """Make references to all inputs of the referrer's archive.
+
+    Raises
+    ------
+    PangeoForgeError: the first error of an input, as it was raised in the worker.
+    """
+    mailbox: Mailbox[_Outcome] = Mailbox.within(scratch, "referred")
+    elements = ranges(len(referrer.grid), INPUTS_PER_ELEMENT, shares=settings.workers)
+
+    def build(pipeline: beam.Pipeline) -> None:
+        _ = (
+            pipeline
+            | "Ranges of inputs" >> beam.Create(elements, reshuffle=False)
+            | "Spread inputs" >> beam.Reshuffle()
+            | "Find byte ranges" >> beam.ParDo(_Write(referrer, 0, channel))
+            | "Join references" >> beam.CombineGlobally(MergeAll(_no_outcome))
+            | "Hand over references" >> beam.Map(mailbox.put)
+        )
+
+    run_pipeline(build, settings)
+    outcome = mailbox.take()
+    if outcome.errors:
+        raise outcome.errors[0]
+    return outcome.report
 
 
 def _undone(element: tuple[int, int], stage: int, done: Collection[tuple[int, int]]) -> Iterator[tuple[int, int]]:

@@ -15,6 +15,7 @@ _SECRET_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}\Z")
 _LOOKS_SECRET = re.compile(
     r"(AKIA|ASIA)[A-Z0-9]{16}|gh[pousr]_[A-Za-z0-9]{20,}|eyJ[A-Za-z0-9_-]{10,}|Bearer\s|Basic\s|[A-Fa-f0-9]{32,}|[A-Za-z0-9]{40,}"
 )
+_HOST = re.compile(r"^(\*\.[A-Za-z0-9-]+\.|[A-Za-z0-9])[A-Za-z0-9.-]*\Z")
 _HINT = "name a secret (`secret: NAME`) and put its value in the environment or the bakery"
 
 
@@ -26,6 +27,16 @@ def secret_name(value: Any) -> str:
 
 
 SecretName = Annotated[str, *form(secret_name, {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_.-]{0,63}$"})]
+
+
+def host_name(value: Any) -> str:
+    """A host, or ``*.`` and the domain that all of its hosts share; not a whole top-level domain."""
+    if not isinstance(value, str) or not _HOST.match(value):
+        raise problem("R043", f"{value!r} is not a host", "write e.g. data.example.org or *.example.org, without https://")
+    return value.lower()
+
+
+HostName = Annotated[str, *form(host_name, {"type": "string", "pattern": _HOST.pattern.replace("\\Z", "$")})]
 
 
 class Auth(Section):
@@ -41,6 +52,11 @@ class Auth(Section):
     )
     parameter: str | None = Field(
         None, description="For kind query: name of the URL's query parameter.", examples=["token"]
+    )
+    hosts: list[HostName] = Field(
+        default_factory=list,
+        description="Hosts besides the input's own that may be shown the secret, where downloads are redirected to.",
+        examples=[["data.example.org", "*.example.org"]],
     )
 
     @classmethod
@@ -59,7 +75,7 @@ class Auth(Section):
                 wrong.append((("secret",), error))
             if wrong:
                 raise several(wrong)
-            if data.get("kind") in ("basic", "bearer", "query", "s3") and "secret" not in data:
+            if data.get("kind") in ("basic", "bearer", "earthdata", "query", "s3") and "secret" not in data:
                 raise problem("R011", "key 'secret' is missing", f"{data['kind']} needs it: {_HINT}")
         return data
 

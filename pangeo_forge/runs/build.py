@@ -47,7 +47,7 @@ def build(run: Run, *, replace_store: bool) -> RunResult:
     work = Workspace.of(place, plan, ledger.state)
     work.clear_others()
     about = work.begin(run.id)
-    target = _target(run, work.id, place.url_of(about["version"]))
+    target = _target(run, work.id, place.url_of(about["version"]), work.store)
     checks: list[CheckResult] = []
     if about["committing"] and target.state() == ledger.state:
         # Killed between becoming visible and its end.
@@ -106,11 +106,12 @@ class _Build:
         self.work.committing(self.about)
 
 
-def _target(run: Run, build: str, address: str) -> ZarrTarget:
+def _target(run: Run, build: str, address: str, workshop: str | None = None) -> ZarrTarget:
     return ZarrTarget(
         address,
         build,
         zarr_format=run.session.recipe.target.zarr_format,
         storage_options=run.place.options,
         threads=run.session.settings.worker_count,
+        workshop=workshop,
     )

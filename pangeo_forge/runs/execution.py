@@ -15,11 +15,13 @@ from pangeo_forge.runs.build import build
 from pangeo_forge.runs.lease import held
 from pangeo_forge.runs.place import Place, new_run_id
 from pangeo_forge.runs.records import failure, write_record
+from pangeo_forge.runs.replacement import replace_whole
 from pangeo_forge.runs.result import RunResult
 from pangeo_forge.runs.retention import prune_versions
 from pangeo_forge.runs.session import Session, opened_session, pruned
 from pangeo_forge.runs.settings import RunSettings
 from pangeo_forge.runs.steps import Run
+from pangeo_forge.targets.choice import check_ending, ending_of
 
 DRY_RUN_PRUNE = 2
 
@@ -52,13 +54,14 @@ def dry_run_recipe(
 
     settings = pruned(settings or RunSettings(), DRY_RUN_PRUNE)
     with tempfile.TemporaryDirectory(prefix="pangeo-forge-dry-run-") as folder:
-        return run_recipe(recipe, replace(settings, target=f"{folder}/{recipe.id}.zarr"), front_end)
+        return run_recipe(recipe, replace(settings, target=f"{folder}/{recipe.id}{ending_of(recipe.target)}"), front_end)
 
 
 def _run(session: Session, began: dt.datetime) -> RunResult:
     recipe, settings = session.recipe, session.settings
     run_id = new_run_id(began, recipe.fingerprint())
-    place = Place.of(settings.target, recipe.id, settings.target_options)
+    check_ending(settings.target, recipe.target)
+    place = Place.of(settings.target, recipe.id, settings.target_options, ending_of(recipe.target))
     started = time.perf_counter()
     with held(place.objects, run_id, steal=settings.steal_lease) as lease:
         try:
@@ -74,6 +77,8 @@ def _run(session: Session, began: dt.datetime) -> RunResult:
 
 def _build_or_append(run: Run) -> RunResult:
     settings, place = run.session.settings, run.place
+    if run.session.recipe.target.format != "zarr":
+        return replace_whole(run, replace_store=settings.overwrite or settings.rebuild)
     if run.session.recipe.target.append and not settings.rebuild and not settings.overwrite:
         current = place.current()
         if current is not None:

@@ -45,13 +45,17 @@ class Place:
     store: str | None
     """The store, where the target is one; None where versions are kept."""
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    ending: str = ".zarr"
+    """Of the names of versions: tells their format."""
 
     @classmethod
-    def of(cls, target: str | None, recipe_id: str, options: Mapping[str, Any] | None = None) -> Place:
+    def of(
+        cls, target: str | None, recipe_id: str, options: Mapping[str, Any] | None = None, ending: str = ".zarr"
+    ) -> Place:
         """The place of a recipe's dataset."""
         target = (target or DEFAULT_ROOT).rstrip("/")
         if not target.endswith(STORE_ENDINGS):
-            return cls(f"{target}/{recipe_id}", None, dict(options or {}))
+            return cls(f"{target}/{recipe_id}", None, dict(options or {}), ending)
         return cls.of_store(target, options)
 
     @classmethod
@@ -70,7 +74,7 @@ class Place:
 
     def url_of(self, version: str) -> str:
         """Address of a version's store."""
-        return self.store or f"{self.home}/{version}.zarr"
+        return self.store or f"{self.home}/{version}{self.ending}"
 
     def current(self) -> str | None:
         """Address of the store that readers follow, if there is one."""
@@ -95,7 +99,7 @@ class Place:
         if self.store is not None:
             return None
         _, tag = self.latest()
-        data = json.dumps({"store": f"{version}.zarr", **document}, indent=1).encode()
+        data = json.dumps({"store": f"{version}{self.ending}", **document}, indent=1).encode()
         try:
             put_if(self.objects, LATEST, data, tag)
         except Conflict as error:

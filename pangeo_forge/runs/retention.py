@@ -34,12 +34,12 @@ def list_versions(place: Place) -> list[Version]:
 
     Raises
     ------
-    TargetError: T060 when the place is a store of its own, which has no versions.
+    TargetError: T058 when the place is a store of its own, which has no versions.
     """
     if place.store is not None:
         raise TargetError(
             "a store at a path of its own has no versions",
-            code="T060",
+            code="T058",
             where=place.store,
             hint="give --target a folder to keep versions and a pointer to the latest",
         )
@@ -96,7 +96,7 @@ def roll_back(place: Place, name: str | None = None) -> str:
 
     Raises
     ------
-    TargetError: T061 when there is no such version.
+    TargetError: T059 when there is no such version.
     """
     versions = list_versions(place)
     at = next((i for i, v in enumerate(versions) if v.is_latest), -1)
@@ -106,7 +106,7 @@ def roll_back(place: Place, name: str | None = None) -> str:
     if chosen is None:
         raise TargetError(
             f"there is no version {name}" if name else "there is no version before the latest",
-            code="T061",
+            code="T059",
             where=place.home,
             hint="`pangeo-forge versions list` shows them",
         )

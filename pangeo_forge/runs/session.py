@@ -61,7 +61,7 @@ class Session:
         if self.settings.prune:
             # What pruning leaves out is no gap of the archive.
             combine = replace(combine, gaps="allow")
-        preparer = InputPreparer(self.archive, combine, self.channel)
+        preparer = InputPreparer(self.archive, combine, self.channel, digests=bool(self.recipe.target.append))
         self.progress.start("inputs", len(self.pattern))
         prepared = prepare(preparer, RunnerSettings(self.settings.mode, self.settings.worker_count), self.scratch)
         self.archive.tell_fetched()

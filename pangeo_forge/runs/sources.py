@@ -28,7 +28,9 @@ def source_context(recipe: Recipe, *, guard: Guard | None = None, secrets: Provi
     if guard is not None:
         _refuse_unchecked(recipe, options, guard)
     return SourceContext(
-        client=None if guard is None or recipe.inputs.kind in ("url", "files") else guarded_client(guard, options.timeout),
+        client=None
+        if guard is None or recipe.inputs.kind in ("url", "files")
+        else guarded_client(guard, options.timeout),
         check_url=None if guard is None else guard.check_source,
         storage_options=options.storage_options if guard is None else _anonymous(str(recipe.inputs.glob or "")),
         attempts=options.retries + 1,

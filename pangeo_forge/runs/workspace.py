@@ -49,6 +49,11 @@ class Workspace:
         """Where arrays between two passes are kept; None: they are not worth keeping, on the far side of a network."""
         return f"{self.place.home}/{self._folder}/intermediate" if is_local(self.place.home) else None
 
+    @property
+    def store(self) -> str | None:
+        """Where a local store is built before it is renamed to its place."""
+        return f"{self.place.home}/{self._folder}/store" if is_local(self.place.home) else None
+
     def begin(self, version: str) -> dict[str, Any]:
         """What is known of this work: the version that an earlier run has begun, or ``version`` now."""
         known = self._about()
@@ -74,9 +79,9 @@ class Workspace:
             dead = Workspace(self.place, other)
             about = dead._about()
             if about is not None and self.place.store is None and about.get("version"):
-                target = ZarrTarget(self.place.url_of(about["version"]), other, storage_options=self.place.options)
-                if self.place.current() != target.address:
-                    target.abort()
+                address, options = self.place.url_of(about["version"]), self.place.options
+                if not is_local(address) and self.place.current() != address:
+                    ZarrTarget(address, other, storage_options=options).abort()
             dead.clear()
 
     def _about(self) -> dict[str, Any] | None:

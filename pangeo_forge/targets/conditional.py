@@ -14,12 +14,14 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import json
 import os
 from collections.abc import Iterator
 from typing import Any
 
-from pangeo_forge.targets.objects import FsspecObjects, LocalObjects, ObjectStore
-from pangeo_forge.targets.retries import retried
+from pangeo_forge.errors import TargetError
+from pangeo_forge.targets.objects import FsspecObjects, LocalObjects, ObjectStore, write_error, write_error
+from pangeo_forge.targets.retries import retried, unreachable
 
 Tag = str | None
 """Names the state of an object (digest, ETag, generation); None: there is no object."""
@@ -37,7 +39,8 @@ def read_tagged(objects: ObjectStore, key: str) -> tuple[bytes | None, Tag]:
         fs, root = objects.filesystem()
         for protocol in _protocols(fs):
             if protocol in _READERS:
-                return _READERS[protocol](fs, f"{root}/{key}")  # type: ignore[no-any-return]
+                with _told(objects):
+                    return _READERS[protocol](fs, f"{root}/{key}")  # type: ignore[no-any-return]
     data = objects.get(key)
     return data, _digest(data)
 
@@ -67,12 +70,24 @@ def _put(objects: ObjectStore, key: str, data: bytes, expected: Tag) -> None:
         fs, root = objects.filesystem()
         for protocol in _protocols(fs):
             if protocol in _WRITERS:
-                _WRITERS[protocol](fs, f"{root}/{key}", data, expected)
+                with _told(objects):
+                    _WRITERS[protocol](fs, f"{root}/{key}", data, expected)
                 fs.invalidate_cache()
                 return
     if _digest(objects.get(key)) != expected:
         raise Conflict(key)
     objects.put(key, data)
+
+
+@contextlib.contextmanager
+def _told(objects: FsspecObjects) -> Iterator[None]:
+    """What the store's library raises, in words for the user."""
+    try:
+        yield
+    except (Conflict, TargetError):
+        raise
+    except Exception as error:
+        raise unreachable(error, objects.url) from error
 
 
 def _protocols(fs: Any) -> tuple[str, ...]:
@@ -87,8 +102,11 @@ def _digest(data: bytes | None) -> Tag:
 def _locked(objects: LocalObjects, key: str) -> Iterator[None]:
     # The folder itself is locked: a lock file of its own would stay behind.
     folder = os.path.dirname(os.path.join(objects.root, key))
-    os.makedirs(folder, exist_ok=True)
-    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.makedirs(folder, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise write_error(error, objects.root, 0) from error
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
@@ -158,18 +176,30 @@ def _read_gcs(fs: Any, path: str) -> tuple[bytes | None, Tag]:
 
 def _write_gcs(fs: Any, path: str, data: bytes, expected: Tag) -> None:
     from urllib.parse import quote
+    from uuid import uuid4
 
     from fsspec.asyn import sync
 
     bucket, key, _ = fs.split_path(path)
     address = f"{fs._location}/upload/storage/v1/b/{quote(bucket)}/o"
-    asked = {"uploadType": "media", "name": key, "ifGenerationMatch": expected or "0"}
-    kind = {"Content-Type": "application/json"}
+    # In two parts: emulators heed conditions of this kind of upload only.
+    edge = uuid4().hex
+    name = json.dumps({"name": key})
+    head = f"--{edge}\r\nContent-Type: application/json\r\n\r\n{name}\r\n--{edge}\r\nContent-Type: application/json\r\n\r\n"
+    body = head.encode() + data + f"\r\n--{edge}--".encode()
+    asked = {"uploadType": "multipart", "ifGenerationMatch": expected or "0"}
+    kind = {"Content-Type": f"multipart/related; boundary={edge}"}
     try:
-        retried(lambda: sync(fs.loop, fs._call, "POST", address, headers=kind, data=data, json_out=True, **asked))
+        retried(lambda: sync(fs.loop, fs._call, "POST", address, headers=kind, data=body, json_out=True, **asked))
     except Exception as error:
         status = getattr(error, "code", None) or getattr(error, "status", None)
-        if str(status) in map(str, _REFUSED) or "onditionNotMet" in str(error) or "recondition" in str(error):
+        # gcsfs says of 412 that the file exists.
+        if (
+            isinstance(error, FileExistsError)
+            or str(status) in map(str, _REFUSED)
+            or "onditionNotMet" in str(error)
+            or "recondition" in str(error)
+        ):
             raise Conflict(path) from error
         raise
 

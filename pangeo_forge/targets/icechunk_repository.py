@@ -212,8 +212,7 @@ class IcechunkTarget:
             fork = self._session.fork()
         chunks = self._chunks(fork)
         chunks.objects.clear()
-        arrays, roots = documents(plan)
-        for key, data in {**_unconsolidated(roots), **arrays}.items():
+        for key, data in self.documents(plan).items():
             chunks.objects.put(key, data)
         for array in plan.arrays:
             if array.values is not None:
@@ -261,9 +260,9 @@ class IcechunkTarget:
             raise InternalError("a target is committed that was not created", code="X021")
         base, title = self._session.snapshot_id, plan.recipe.get("title") or plan.recipe.get("id") or "dataset"
         with translated(self.url):
-            self._session.merge(self._fork.fork())
+            self._merge(plan)
             snapshot = self._session.flush(f"{title} (run {self.run_id})", commit_metadata(plan, self.run_id))
-        complete = readable_store(f"{self.address}{SNAPSHOT}{snapshot}", self.storage_options)
+        complete = self._readable(f"{self.address}{SNAPSHOT}{snapshot}")
         check_store(complete, plan)
         if inspect is not None:
             inspect(complete)
@@ -281,6 +280,19 @@ class IcechunkTarget:
             open_objects(self.address, self.storage_options).clear()
 
     # -- parts -------------------------------------------------------------------------------------------------------
+
+    def documents(self, plan: Plan) -> dict[str, bytes]:
+        """All metadata documents by key."""
+        arrays, roots = documents(plan)
+        return {**_unconsolidated(roots), **arrays}
+
+    def _merge(self, plan: Plan) -> None:
+        """Bring all changes into the session that is committed."""
+        if self._session is not None and self._fork is not None:
+            self._session.merge(self._fork.fork())
+
+    def _readable(self, address: str) -> Any:
+        return readable_store(address, self.storage_options)
 
     def _chunks(self, fork: icechunk.Session) -> ForkChunks:
         return ForkChunks(self.url, {}, 3, self.threads, fork=fork)

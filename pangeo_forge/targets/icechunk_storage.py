@@ -134,3 +134,10 @@ def translated(where: str) -> Iterator[None]:
             where=where,
             hint="check the address, the credentials and the network",
         ) from error
+
+
+def containers_of(address: str, options: Mapping[str, Any] | None = None) -> dict[str, None] | None:
+    """The places that a repository's own references may point to, as the library wants them allowed; None: none."""
+    repository = open_repository(address, options)
+    containers = None if repository is None else repository.config.virtual_chunk_containers
+    return dict.fromkeys(containers) if containers else None

@@ -24,7 +24,7 @@ from pangeo_forge.targets.retries import retried, unreachable
 WRITING = ".writing"
 """Folder inside a local store where objects are written before they get their name."""
 
-_BUILDING = re.compile(r"\.([^/]+)\.partial-[\w-]+(?=$|/)")
+_BUILDING = re.compile(r"\.([^/]+)\.(partial-[\w-]+|pangeo-forge)(/.*)?$")
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -83,7 +83,7 @@ def open_objects(url: str, storage_options: Mapping[str, Any] | None = None) -> 
 
 
 def final_address(url: str) -> str:
-    """The address that a user knows: that of the store, when ``url`` is where a local one is built."""
+    """The address that a user knows: that of the store, when ``url`` is where it is built or its records are kept."""
     return _BUILDING.sub(r"\1", url)
 
 
@@ -242,7 +242,7 @@ class FsspecObjects:
                 raise TargetError(
                     f"cannot be reached: {error}",
                     code="T012",
-                    where=self.url,
+                    where=final_address(self.url),
                     hint="install the package that speaks this protocol (gcsfs, s3fs, adlfs ...) or mend the URL",
                 ) from error
             self._opened = os.getpid(), fs, root.rstrip("/")

@@ -21,17 +21,14 @@ from pangeo_forge.errors import InternalError, TargetError
 from pangeo_forge.plan.overlaps import Region
 from pangeo_forge.plan.plan import ArrayPlan, Plan
 from pangeo_forge.targets.metadata import PROVENANCE
-from pangeo_forge.targets.objects import LocalObjects, is_local, local_path, open_objects
+from pangeo_forge.targets.objects import is_local, local_path, open_objects
 from pangeo_forge.targets.protocol import Changes, Written
 from pangeo_forge.targets.reference_documents import reference_documents
+from pangeo_forge.targets.reference_parquet import write_parquet
 from pangeo_forge.targets.reference_placement import Forms
 from pangeo_forge.targets.reference_store import open_references
 from pangeo_forge.targets.references import References, inline_chunks, kerchunk_mapping, references_of
 from pangeo_forge.targets.zarr import check_store
-
-RECORD_SIZE = 100_000
-"""References a Parquet file."""
-
 
 @dataclass(eq=False)
 class ReferenceTarget:
@@ -52,6 +49,8 @@ class ReferenceTarget:
     threads: int = 2
     forms: Forms = field(default_factory=dict)
     """Of the arrays that are referenced; set before ``create``."""
+    stand_ins: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Local copies by URL, by which inputs behind a sign-in are read when the references are checked."""
     _references: References = field(default_factory=References, repr=False)
 
     @property
@@ -123,8 +122,9 @@ class ReferenceTarget:
             if self.is_json:
                 made.write_text(json.dumps({"version": 1, "refs": mapping}))
             else:
-                write_parquet(mapping, made)
-            complete = open_references(str(made), input_options=self.input_options)
+                write_parquet(made, documents, inline, self._references, plan, self.forms)
+            seen: Any = {k: self._stand_in(v) for k, v in mapping.items()} if self.stand_ins else str(made)
+            complete = open_references(seen, input_options=self.input_options)
             check_store(complete, plan)
             if inspect is not None:
                 inspect(complete)
@@ -141,8 +141,8 @@ class ReferenceTarget:
     def _there(self) -> str | None:
         """Text of what describes the references at the address; empty for something else; None when nothing is there."""
         if self.is_json:
-            folder, _, name = self.address.rpartition("/")
-            data = open_objects(folder or ".", self.storage_options).get(name)
+            folder, _, name = (self.url if is_local(self.address) else self.address).rpartition("/")
+            data = open_objects(folder, self.storage_options).get(name)
             return None if data is None else _root_of(data, ("refs", ".zattrs"))
         objects = open_objects(self.address, self.storage_options)
         data = objects.get(".zmetadata")
@@ -151,13 +151,21 @@ class ReferenceTarget:
             return None if nothing or objects.is_empty() else ""
         return _root_of(data, ("metadata", ".zattrs"))
 
+    def _stand_in(self, reference: Any) -> Any:
+        if not isinstance(reference, list):
+            return reference
+        return [self.stand_ins.get(reference[0], reference[0]), *reference[1:]]
+
     def _publish(self, made: Path) -> None:
-        if self.is_json:
+        if self.is_json and is_local(self.address):
+            place = local_path(self.address)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            beside = place.with_name(f".{place.name}.partial-{self.run_id}")
+            shutil.copyfile(made, beside)
+            beside.replace(place)
+        elif self.is_json:
             folder, _, name = self.address.rpartition("/")
-            objects = open_objects(folder or ".", self.storage_options)
-            objects.put(name, made.read_bytes())
-            if isinstance(objects, LocalObjects):
-                objects.settle()
+            open_objects(folder, self.storage_options).put(name, made.read_bytes())
         elif is_local(self.address):
             _swap(made, local_path(self.address), self.run_id)
         else:
@@ -197,34 +205,3 @@ def _swap(made: Path, place: Path, run_id: str) -> None:
         place.rename(aside)
         beside.rename(place)
         shutil.rmtree(aside, ignore_errors=True)
-
-
-def write_parquet(mapping: Mapping[str, Any], folder: Path) -> None:
-    """Kerchunk references as Parquet files, by fsspec's own writer.
-
-    Raises
-    ------
-    TargetError: T060 the libraries are not installed.
-    """
-    import fsspec
-
-    try:
-        import fastparquet  # noqa: F401
-        import kerchunk  # noqa: F401
-        from fsspec.implementations.reference import LazyReferenceMapper
-    except ImportError as error:
-        raise TargetError(
-            f"a library that writes references as Parquet is not installed: {error.name}",
-            code="T060",
-            hint="install pangeo-forge[reference], or use `reference: {format: json}`",
-        ) from error
-    out = LazyReferenceMapper.create(
-        root=str(folder), fs=fsspec.filesystem("file"), record_size=RECORD_SIZE, engine="fastparquet"
-    )
-    for key, value in mapping.items():
-        if key.startswith(".z") or "/.z" in key:
-            out[key] = value
-    for key, value in mapping.items():
-        if not (key.startswith(".z") or "/.z" in key):
-            out[key] = value
-    out.flush()

@@ -10,7 +10,7 @@ from pangeo_forge.errors import TargetError
 
 
 def open_references(
-    address: str,
+    address: str | Mapping[str, Any],
     options: Mapping[str, Any] | None = None,
     *,
     input_options: Mapping[str, Any] | None = None,
@@ -19,7 +19,7 @@ def open_references(
 
     Parameters
     ----------
-    address: of a ``.json`` document or a ``.parquet`` folder.
+    address: of a ``.json`` document or a ``.parquet`` folder; or the references themselves.
     options: fsspec options of the references themselves.
     input_options: fsspec options of the files that are referred to.
 
@@ -39,7 +39,7 @@ def open_references(
             warnings.simplefilter("ignore")
             files = fsspec.filesystem(
                 "reference",
-                fo=address,
+                fo=address if isinstance(address, str) else dict(address),
                 target_options=dict(options or {}) or None,
                 remote_options={**(input_options or {}), "asynchronous": True},
                 asynchronous=True,
@@ -50,6 +50,6 @@ def open_references(
         raise TargetError(
             f"the references cannot be read: {type(error).__name__}: {error}",
             code="T065",
-            where=address,
+            where=address if isinstance(address, str) else None,
             hint="is the path complete? it ends in .json or .parquet",
         ) from error

@@ -53,11 +53,12 @@ class References:
         return sum(int((piece.offsets >= 0).sum()) for piece in self.pieces)
 
     def check(self, plan: Plan, names: Mapping[str, Any]) -> None:
-        """No chunk may have two references, and none may lie outside its array.
+        """No chunk may have two references, none may lie outside its array, and one without must mean "missing".
 
         Raises
         ------
         InternalError: X023.
+        TargetError: T032 an input is missing, and no value means missing.
         """
         for name in names:
             array = plan.array(name)
@@ -71,6 +72,12 @@ class References:
                     seen[(*part, ...)] += 1
             if math.prod(grid) and seen.max() > 1:
                 raise InternalError(f"a chunk of {name} has two references", code="X023")
+            if math.prod(grid) and seen.min() < 1 and array.fill_value is None and np.dtype(array.dtype).kind in "iub":
+                raise TargetError(
+                    f"an input of {name} is missing and {array.dtype} has no value that means missing",
+                    code="T032",
+                    hint="set inputs.on_missing: fail, or use `format: zarr` with target.variables." f"{name}.fill_value",
+                )
 
 
 def references_of(changes: Changes | None) -> References:

@@ -52,6 +52,8 @@ class ZarrTarget:
     zarr_format: int = 3
     storage_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     threads: int = 2
+    workshop: str | None = None
+    """Local stores: folder to build in, on the same file system; default: a hidden one beside the store."""
 
     @property
     def url(self) -> str:
@@ -72,6 +74,8 @@ class ZarrTarget:
         """Where the store is while it is built."""
         if not self.is_local:
             return self.address
+        if self.workshop is not None:
+            return str(local_path(self.workshop))
         return str(self._place.with_name(f".{self._place.name}.partial-{self.run_id}"))
 
     @cached_property

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from pangeo_forge.pattern.dates import add
@@ -60,11 +61,8 @@ def _statistics(array: xr.DataArray) -> tuple[float | None, float | None, int, i
     for block in _blocks(array):
         values = np.asarray(block.values)
         count += values.size
-        if values.dtype.kind == "f":
-            present = values[~np.isnan(values)]
-            missing += values.size - present.size
-        else:
-            present = values.ravel()
+        present = values[~pd.isna(values)]
+        missing += values.size - present.size
         if present.size and present.dtype.kind in "iufb":
             low = float(present.min()) if low is None else min(low, float(present.min()))
             high = float(present.max()) if high is None else max(high, float(present.max()))

@@ -30,7 +30,7 @@ def check_integrity(
 
     Raises
     ------
-    VerifyError: V003 when there is no Zarr group at ``url``.
+    VerifyError: V003 when there is no Zarr group at ``url``, V004 when its metadata is no JSON.
     """
     import zarr
 
@@ -54,7 +54,7 @@ def _consolidated(objects: ObjectStore, url: str) -> CheckResult:
     """Consolidated metadata says what each array's own metadata says."""
     root = objects.get("zarr.json")
     if root is not None:
-        document = json.loads(root)
+        document = _parsed(root, "zarr.json", url)
         known = (document.get("consolidated_metadata") or {}).get("metadata")
         own = {name: _document(objects, f"{name}/zarr.json") for name in known or {}}
     else:
@@ -63,7 +63,7 @@ def _consolidated(objects: ObjectStore, url: str) -> CheckResult:
             raise VerifyError(
                 "there is no Zarr group here", code="V003", where=url, hint="give the path of the store itself, ending in .zarr"
             )
-        known = None if text is None else json.loads(text)["metadata"]
+        known = None if text is None else _parsed(text, ".zmetadata", url)["metadata"]
         own = {key: _document(objects, key) for key in known or {}}
     if known is None:
         return CheckResult("consolidated metadata", False, "there is none: each open reads every array's metadata by itself")
@@ -73,7 +73,16 @@ def _consolidated(objects: ObjectStore, url: str) -> CheckResult:
 
 def _document(objects: ObjectStore, key: str) -> Any:
     data = objects.get(key)
-    return None if data is None else json.loads(data)
+    return None if data is None else _parsed(data, key, objects.url)
+
+
+def _parsed(data: bytes, key: str, url: str) -> Any:
+    try:
+        return json.loads(data)
+    except ValueError as error:
+        raise VerifyError(
+            f"the metadata document {key} is damaged: {error}", code="V004", where=url, hint="build the store again"
+        ) from None
 
 
 def _without_empty(document: Any) -> Any:

@@ -74,10 +74,24 @@ class Archive:
 
     @property
     def leftovers(self) -> list[str]:
-        """All that is at the place of the store, hidden things too, but for the records that belong to it."""
+        """What a failed run has left at the store's place: all but its records and what a second run may go on with,
+        which is a hidden folder that does not open."""
         out = self.folder / "out"
         found = [p.relative_to(out) for p in out.rglob("*")] if out.exists() else []
-        return sorted(str(p) for p in found if not p.parts[0].endswith(".pangeo-forge"))
+        return sorted(str(p) for p in found if not (_is_kept(p)))
+
+    @property
+    def unfinished(self) -> list[str]:
+        """Hidden folders with chunks that a second run may go on with."""
+        return sorted(p.name for p in (self.folder / "out").glob(".*.partial-*"))
+
+
+def _is_kept(path: Path) -> bool:
+    top = path.parts[0]
+    if top.startswith(".") and top.endswith(".pangeo-forge"):
+        return True
+    opens = len(path.parts) == 2 and path.name in ("zarr.json", ".zgroup", ".zmetadata")
+    return top.startswith(".") and ".partial-" in top and not opens
 
 
 def make_archive(folder: Path, count: int = 3, source: Path = TEMPERATURE) -> Archive:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from pangeo_forge.inputs.source import OpenOptions
 from pangeo_forge.recipe.lint import lint
 from pangeo_forge.recipe.load import load_recipes
 from pangeo_forge.recipe.parameters import substitute
@@ -111,5 +112,21 @@ def test_last_day_needs_a_restart(tmp_path: Path) -> None:
 def test_cmr_of_another_server(tmp_path: Path) -> None:
     folder = tmp_path / "x"
     folder.mkdir()
-    inputs = {"catalog": {"cmr": {"short_name": "S", "url": "https://cmr.uat.earthdata.nasa.gov/search"}}, "concat": {"time": {}}}
+    inputs = {
+        "catalog": {"cmr": {"short_name": "S", "url": "https://cmr.uat.earthdata.nasa.gov/search"}},
+        "concat": {"time": {}},
+    }
     assert lint(written(folder, inputs=inputs)).ok
+
+
+def test_earthdata_needs_a_secret(tmp_path: Path) -> None:
+    folder = tmp_path / "x"
+    folder.mkdir()
+    report = lint(written(folder, fetch={"auth": {"kind": "earthdata"}}))
+    assert "key 'secret' is missing" in str(report.errors[0])
+
+
+def test_the_size_of_a_request(tmp_path: Path) -> None:
+    recipe = load_recipes(written(tmp_path, open={"format": "opendap", "max_request": "250MB"}))[0]
+    assert OpenOptions.from_recipe(recipe).max_request == 250_000_000
+    assert "is not a size" in str(lint(written(tmp_path, open={"max_request": "much"}), name="x").errors)

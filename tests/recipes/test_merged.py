@@ -42,7 +42,11 @@ def test_terraclimate(archive: Archive, tmp_path: Path) -> None:
                 decoded = np.where(values == -9999, np.nan, decoded)
             variables = {
                 name: ((time, "lat", "lon"), values, {**own, "units": "mm", "grid_mapping": "crs"}),
-                time: ((time,), np.array([start + 30.5 * m for m in range(12)]), {"units": "days since 1900-01-01 00:00:00"}),
+                time: (
+                    (time,),
+                    np.array([start + 30.5 * m for m in range(12)]),
+                    {"units": "days since 1900-01-01 00:00:00"},
+                ),
                 "lat": (("lat",), np.linspace(60, -60, 4), {"units": "degrees_north"}),
                 "lon": (("lon",), np.linspace(-150, 150, 6), {"units": "degrees_east"}),
                 "crs": ((), np.int16(3), {"grid_mapping_name": "latitude_longitude"}),
@@ -51,7 +55,11 @@ def test_terraclimate(archive: Archive, tmp_path: Path) -> None:
                 weights = RNG.random((12, 4, 6)).astype("f4")
                 variables["station_influence"] = ((time, "lat", "lon"), weights, {})
                 influence.setdefault(f"{name}_station_influence", []).append(weights)
-            attrs = {"method": f"Abatzoglou \xe9t al. {name}".encode("latin-1"), "date_modified": f"{year}", "author": name}
+            attrs = {
+                "method": f"Abatzoglou \xe9t al. {name}".encode("latin-1"),
+                "date_modified": f"{year}",
+                "author": name,
+            }
             netcdf4(archive.path(f"{root}/TerraClimate_{name}_{year}.nc"), variables, attrs)
             # Not where(values <= limit): numbers at the limit are missing too.
             kept = np.where(decoded < limit, decoded, np.nan)
@@ -74,7 +82,13 @@ def test_terraclimate(archive: Archive, tmp_path: Path) -> None:
 
 @pytest.mark.long
 def test_woa18(archive: Archive, tmp_path: Path) -> None:
-    table = {"temperature": ("decav", "t"), "salinity": ("decav", "s"), "density": ("decav", "I"), "oxygen": ("all", "o"), "AOU": ("all", "A")}
+    table = {
+        "temperature": ("decav", "t"),
+        "salinity": ("decav", "s"),
+        "density": ("decav", "I"),
+        "oxygen": ("all", "o"),
+        "AOU": ("all", "A"),
+    }
     expected: dict[str, list[np.ndarray]] = {}
     fill = np.float32(9.96921e36)
     for month in range(1, 13):
@@ -95,10 +109,10 @@ def test_woa18(archive: Archive, tmp_path: Path) -> None:
                         {"units": "months since 1955-01-01 00:00:00", "climatology": "climatology_bounds"},
                     ),
                     "climatology_bounds": (("time", "nbounds"), np.array([[month - 1, 744 + month]], "f4"), {}),
+                    **{n: ((n,), np.array(v, "f4"), {"bounds": f"{n}_bnds"}) for n, v in axes.items()},
                     **{
-                        n: ((n,), np.array(v, "f4"), {"bounds": f"{n}_bnds"}) for n, v in axes.items()
+                        f"{n}_bnds": ((n, "nbounds"), np.stack([np.array(v, "f4")] * 2, 1), {}) for n, v in axes.items()
                     },
-                    **{f"{n}_bnds": ((n, "nbounds"), np.stack([np.array(v, "f4")] * 2, 1), {}) for n, v in axes.items()},
                 },
                 {"title": f"{name} {month}", "institution": "NCEI"},
             )
@@ -155,7 +169,23 @@ def test_agcd(archive: Archive, tmp_path: Path) -> None:
 
 @pytest.mark.long
 def test_gridmet(archive: Archive, tmp_path: Path) -> None:
-    names = "sph vpd pr rmin rmax srad tmmn tmmx vs th pet etr bi fm100 fm1000".split()
+    names = [
+        "sph",
+        "vpd",
+        "pr",
+        "rmin",
+        "rmax",
+        "srad",
+        "tmmn",
+        "tmmx",
+        "vs",
+        "th",
+        "pet",
+        "etr",
+        "bi",
+        "fm100",
+        "fm1000",
+    ]
     expected: dict[str, list[np.ndarray]] = {}
     for year in (1979, 1980):
         length = 366 if year == 1980 else 365
@@ -169,9 +199,19 @@ def test_gridmet(archive: Archive, tmp_path: Path) -> None:
                     f"var_{name}": (
                         ("day", "lat", "lon"),
                         values,
-                        {"_FillValue": np.uint16(32767), "scale_factor": 0.1, "add_offset": 210.0, "grid_mapping": "crs", "coordinates": "lon lat"},
+                        {
+                            "_FillValue": np.uint16(32767),
+                            "scale_factor": 0.1,
+                            "add_offset": 210.0,
+                            "grid_mapping": "crs",
+                            "coordinates": "lon lat",
+                        },
                     ),
-                    "day": (("day",), start + np.arange(length, dtype="f8"), {"units": "days since 1900-01-01 00:00:00"}),
+                    "day": (
+                        ("day",),
+                        start + np.arange(length, dtype="f8"),
+                        {"units": "days since 1900-01-01 00:00:00"},
+                    ),
                     "crs": (("crs",), np.array([3], "u2"), {"grid_mapping_name": "latitude_longitude"}),
                     "lat": (("lat",), np.array([49.4, 25.1]), {"units": "degrees_north"}),
                     "lon": (("lon",), np.array([-124.8, -95, -67.0]), {"units": "degrees_east"}),
@@ -206,7 +246,11 @@ def test_lmr(archive: Archive, tmp_path: Path) -> None:
                 archive.path(f"{root}/{stem}_MCruns_ensemble_{stat}_LMRv2.1.nc"),
                 {
                     stem: (("time", "MCrun", "lat", "lon"), values[order], {"units": "K"}),
-                    "time": (("time",), days[order], {"units": "days since 0000-01-01 00:00:00", "calendar": "365_day"}),
+                    "time": (
+                        ("time",),
+                        days[order],
+                        {"units": "days since 0000-01-01 00:00:00", "calendar": "365_day"},
+                    ),
                     "lat": (("lat",), np.array([-60.0, 0, 60]), {"units": "degrees_north"}),
                     "lon": (("lon",), np.array([0.0, 90, 180, 270]), {"units": "degrees_east"}),
                     "MCrun": (("MCrun",), np.arange(2), {}),

@@ -36,7 +36,7 @@ def oisst() -> Iterator[str]:
 
 
 def terraclimate() -> Iterator[str]:
-    names = "aet def pet ppt q soil srad swe tmax tmin vap ws vpd PDSI".split()
+    names = ["aet", "def", "pet", "ppt", "q", "soil", "srad", "swe", "tmax", "tmin", "vap", "ws", "vpd", "PDSI"]
     root = "http://thredds.northwestknowledge.net:8080/thredds/fileServer/TERRACLIMATE_ALL/data"
     for year in range(1958, 2021):
         for name in names:
@@ -72,7 +72,7 @@ def imerg_half_hourly() -> Iterator[str]:
 
 
 def coastwatch() -> Iterator[str]:
-    absent = "2017-02-01 2018-02-08 2018-03-06 2018-03-12 2018-03-17 2019-05-25 2021-05-21".split()
+    absent = ["2017-02-01", "2018-02-08", "2018-03-06", "2018-03-12", "2018-03-17", "2019-05-25", "2021-05-21"]
     root = "https://coastwatch.noaa.gov/pub/socd2/coastwatch/sst_blended/sst5km/night/ghrsst"
     for d in days("2002-09-01", "2022-03-20"):
         if d.isoformat() not in absent:
@@ -82,10 +82,22 @@ def coastwatch() -> Iterator[str]:
 
 
 def ccmp() -> Iterator[str]:
-    absent = (
-        "2017-03-11 2017-03-12 2017-04-10 2017-05-25 2017-05-26 2018-01-04 2020-07-09 2020-07-13 2020-07-15 "
-        "2020-08-04 2020-08-09 2020-08-11 2020-10-22 2020-10-23"
-    ).split()
+    absent = [
+        "2017-03-11",
+        "2017-03-12",
+        "2017-04-10",
+        "2017-05-25",
+        "2017-05-26",
+        "2018-01-04",
+        "2020-07-09",
+        "2020-07-13",
+        "2020-07-15",
+        "2020-08-04",
+        "2020-08-09",
+        "2020-08-11",
+        "2020-10-22",
+        "2020-10-23",
+    ]
     assert len(absent) == 14
     for d in days("2015-01-16", "2021-09-30"):
         if d.isoformat() not in absent:
@@ -117,7 +129,23 @@ def agcd() -> Iterator[str]:
 
 def gridmet() -> Iterator[str]:
     for year in range(1979, 2021):
-        for name in "sph vpd pr rmin rmax srad tmmn tmmx vs th pet etr bi fm100 fm1000".split():
+        for name in [
+            "sph",
+            "vpd",
+            "pr",
+            "rmin",
+            "rmax",
+            "srad",
+            "tmmn",
+            "tmmx",
+            "vs",
+            "th",
+            "pet",
+            "etr",
+            "bi",
+            "fm100",
+            "fm1000",
+        ]:
             yield f"https://www.northwestknowledge.net/metdata/data/{name}_{year}.nc"
 
 
@@ -189,9 +217,7 @@ EXPECTED: dict[str, tuple[Callable[[], Iterator[str]], int]] = {
 @cache
 def pattern(name: str) -> FilePattern:
     recipe = load_recipe(RECIPES / name)
-    return FilePattern.from_inputs(
-        recipe.inputs, folder=recipe.folder, parameters=recipe.parameter_values, now=TODAY
-    )
+    return FilePattern.from_inputs(recipe.inputs, folder=recipe.folder, parameters=recipe.parameter_values, now=TODAY)
 
 
 @pytest.mark.parametrize("name", EXPECTED)

@@ -106,11 +106,14 @@ class Cache:
         except FileNotFoundError:
             return None
 
-    def partial(self, key: str, scratch: str) -> PartialFile:
-        """The locked temporary file of ``key``: beside the blobs (so that a rename publishes it), or in ``scratch``."""
+    def partial(self, key: str, scratch: str, *, wait: bool = True) -> PartialFile:
+        """The locked temporary file of ``key``: beside the blobs (so that a rename publishes it), or in ``scratch``.
+
+        Raises BlockingIOError when another holds it and ``wait`` is false.
+        """
         path = self._path("partial", key) if self.is_local else os.path.join(scratch, "partial", key)
         self._folder(os.path.dirname(path))
-        return PartialFile(path)
+        return PartialFile(path, wait=wait)
 
     def publish(self, part: PartialFile, entry: Entry) -> None:
         """Make ``part`` the blob of ``entry``; the entry comes last."""

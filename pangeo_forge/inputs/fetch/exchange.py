@@ -64,6 +64,17 @@ class Exchange:
         """Send the request and receive the answer. Raises Transient, InputError, or what a callback raised."""
         import pycurl
 
+        self.begin(lane, url, headers, timeout, head=head)
+        try:
+            lane.handle().perform()
+        except pycurl.error as error:
+            return self.end(error)
+        return self.end(None)
+
+    def begin(self, lane: Lane, url: str, headers: Mapping[str, str], timeout: float, *, head: bool = False) -> None:
+        """Set up the lane's handle for the request; who performs it calls :meth:`end` then."""
+        import pycurl
+
         curl = lane.handle()
         # Options stay on a handle: all but those of one request are set once a connection.
         if lane.prepared != (timeout, self._guard, head):
@@ -81,9 +92,10 @@ class Exchange:
         # libcurl's own speed limit averages over five seconds: it ends drips, this ends silence.
         self._heard, self._patience = time.monotonic(), timeout
         curl.setopt(pycurl.XFERINFOFUNCTION, self._tick)
-        try:
-            curl.perform()
-        except pycurl.error as error:
+
+    def end(self, error: Exception | None) -> Response:
+        """The answer, after the transfer ended, with libcurl's ``error`` if there was one; raises as :meth:`perform`."""
+        if error is not None:
             self._fail(error)
         if self._wants_body is None:
             self._parse()

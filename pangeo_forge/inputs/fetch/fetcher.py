@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pangeo_forge.errors import InputError, PangeoForgeError
 from pangeo_forge.inputs.fetch import inventory
-from pangeo_forge.inputs.fetch.address import cache_key, redact_url, scheme_of
+from pangeo_forge.inputs.fetch.address import cache_key, host_of, redact_url, scheme_of
 from pangeo_forge.inputs.fetch.cache import Cache, Entry
 from pangeo_forge.inputs.fetch.credentials import REDACTOR, Provider, Secrets
 from pangeo_forge.inputs.fetch.crew import Crew
@@ -33,6 +33,9 @@ from pangeo_forge.inputs.fetch.retry import with_retries
 from pangeo_forge.inputs.fetch.signing import Signer
 from pangeo_forge.inputs.fetch.transfer import Transfer, make_transfer
 from pangeo_forge.inputs.fetch.webpage import refuse_web_page
+
+if TYPE_CHECKING:
+    from pangeo_forge.inputs.fetch.sweep import Desk, Sweep
 
 T = TypeVar("T")
 Check = Callable[[str], object]
@@ -83,6 +86,7 @@ class Fetcher:
         self._transfers: dict[str, Transfer] = {}
         self._also_secret = self.options.secret_parameters
         self._count = 0
+        self._unswept: set[str] = set()
         self._lock = threading.Lock()
 
     def fetch(
@@ -109,7 +113,7 @@ class Fetcher:
         self.progress.total = (self.progress.total or 0) + len(todo)
         fetched: list[FetchedInput | None] = [None] * len(todo)
         failed: list[tuple[int, FailedInput]] = []
-        for place, found in self.iter_fetch(todo, check=check, revalidate=revalidate, verify=verify):
+        for place, found in self._fetched_each(iter(todo), check, revalidate, verify, eager=True):
             if isinstance(found, FailedInput):
                 failed.append((place, found))
             else:
@@ -120,14 +124,73 @@ class Fetcher:
         self, items: Iterable[Item], *, check: Check | None = None, revalidate: bool = False, verify: bool = False
     ) -> Iterator[tuple[int, FetchedInput | FailedInput]]:
         """As :meth:`fetch_all`, but lazily, in the order of completion: pairs of position and outcome."""
+        yield from self._fetched_each((_item(i) for i in items), check, revalidate, verify, eager=False)
+
+    def _fetched_each(
+        self, items: Iterator[FetchItem], check: Check | None, revalidate: bool, verify: bool, *, eager: bool
+    ) -> Iterator[tuple[int, FetchedInput | FailedInput]]:
+        """``eager``: the results are taken as they come, so that no thread is needed to keep transfers going."""
+        check = check or self._check
 
         def one(item: FetchItem, lane: Lane) -> FetchedInput:
-            return self._fetch(item, lane, check or self._check, revalidate, verify)
+            return self._fetch(item, lane, check, revalidate, verify)
 
         def here(item: FetchItem) -> FetchedInput | None:
-            return self._here(item, check or self._check, verify, known=not revalidate)
+            return self._here(item, check, verify, known=not revalidate)
 
-        yield from self._each((_item(i) for i in items), one, here)
+        left: Iterator[tuple[int, FetchItem]] = enumerate(items)
+        while (pair := next(left, None)) is not None:
+            place, item = pair
+            try:
+                found = here(item)
+            except PangeoForgeError as error:
+                yield place, self._failed(item, error)
+                continue
+            if found is None:
+                left = chain([pair], left)
+                break
+            self.progress.finished(self._name(item))
+            yield place, found
+        else:
+            return
+        desk = self._desk(check, here)
+        if eager and not revalidate and (sweep := self._sweep(item, desk)) is not None:
+            yield from sweep.fetch(left)
+            left = sweep.rest
+            if sweep.ended_early:
+                self._unswept.add(sweep.host)
+        yield from self._each(left, one)
+
+    def _sweep(self, item: FetchItem, desk: Desk) -> Sweep | None:
+        """A sweep for the host of ``item``; None where it takes a crew: slow schemes and caches, rules, rates."""
+        if scheme_of(item.url) not in ("http", "https") or self.guard is not None or not self.cache.is_local:
+            return None
+        from pangeo_forge.inputs.fetch.http import HttpTransfer
+        from pangeo_forge.inputs.fetch.sweep import Sweep
+
+        host, transfer = host_of(item.url), self._transfer(item.url)
+        if host in self._unswept or self._politeness.rate is not None or not isinstance(transfer, HttpTransfer):
+            return None
+        lane = self._lane()
+        return Sweep(transfer, lane.gate(item.url), host, self._politeness.slots, self._lane, desk)
+
+    def _desk(self, check: Check | None, here: Callable[[FetchItem], FetchedInput | None]) -> Desk:
+        from pangeo_forge.inputs.fetch.sweep import Desk
+
+        def claim(item: FetchItem) -> PartialFile | None:
+            try:
+                return self.cache.partial(self._key(item), self.scratch, wait=False)
+            except BlockingIOError:
+                return None
+
+        def keep(item: FetchItem, part: PartialFile, said: Remote) -> FetchedInput:
+            return self._keep(item, part, check, said, self._key(item))
+
+        return Desk(here, claim, keep, self._where, self._failed, lambda item: self.progress.finished(self._name(item)))
+
+    def _failed(self, item: FetchItem, error: PangeoForgeError) -> FailedInput:
+        self.progress.finished(self._name(item), failed=True)
+        return FailedInput.of(item, self._shown(item.url), error)
 
     def exists(self, url: str, label: str = "") -> bool:
         """True when the server (or the disk) has ``url``; raises when that cannot be found out."""
@@ -149,7 +212,7 @@ class Fetcher:
 
     def probe_all(self, items: Iterable[Item]) -> tuple[FailedInput, ...]:
         """All of ``items`` that are absent (``.absent``) or cannot be reached, in order; asks several at a time."""
-        found = self._each((_item(i) for i in items), self._probe)
+        found = self._each(enumerate(_item(i) for i in items), self._probe)
         return tuple(f for _, f in sorted((p for p in found if isinstance(p[1], FailedInput)), key=lambda p: p[0]))  # type: ignore[misc]
 
     def discard(self, fetched: FetchedInput) -> None:
@@ -213,11 +276,14 @@ class Fetcher:
                 if hit is not None:
                     return hit
                 remote = self._retried(item, lane, lambda t: t.download(item.url, part, lane, where))
-            self._inspect(item, part, check, where)
+            return self._keep(item, part, check, remote or part.remote, key)
         except InputError:
             part.remove()
             raise
-        said = remote or part.remote
+
+    def _keep(self, item: FetchItem, part: PartialFile, check: Check | None, said: Remote, key: str) -> FetchedInput:
+        """Check what came, and publish it."""
+        self._inspect(item, part, check, self._where(item))
         now = datetime.now(UTC).isoformat(timespec="seconds")
         boot = boot_id() if self.cache.is_local else None
         shown = self._shown(item.url)
@@ -351,43 +417,26 @@ class Fetcher:
 
     def _each(
         self,
-        items: Iterator[FetchItem],
+        items: Iterator[tuple[int, FetchItem]],
         work: Callable[[FetchItem, Lane], T],
-        here: Callable[[FetchItem], T | None] | None = None,
     ) -> Iterator[tuple[int, T | FailedInput]]:
         """``work`` on all ``items``, several at a time; lazily. Errors for users become records.
 
-        As long as ``here`` answers (local inputs, cached copies), no thread is started; nor is one without a cache,
-        where the consumer takes one input after the other.
+        Without a cache no thread is started: the consumer takes one input after the other.
         """
-
-        def failed(item: FetchItem, error: PangeoForgeError) -> FailedInput:
-            self.progress.finished(self._name(item), failed=True)
-            return FailedInput.of(item, self._shown(item.url), error)
 
         def one(item: FetchItem, lane: Lane) -> T | FailedInput:
             try:
                 found = work(item, lane)
             except PangeoForgeError as error:
                 lane.close()
-                return failed(item, error)
+                return self._failed(item, error)
             self.progress.finished(self._name(item))
             return found
 
-        left: Iterator[tuple[int, FetchItem]] = enumerate(items)
-        for place, item in left:
-            try:
-                found = None if here is None else here(item)
-            except PangeoForgeError as error:
-                yield place, failed(item, error)
-                continue
-            if found is None:
-                left = chain([(place, item)], left)
-                break
-            self.progress.finished(self._name(item))
-            yield place, found
-        else:
+        if (first := next(items, None)) is None:
             return
+        left = chain([first], items)
         if not self.options.cache:
             lane = self._lane()
             try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ftplib
 import re
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -101,12 +102,21 @@ class FtpTransfer:
         path = unquote(parts.path)
         if re.search(r"[\r\n\0]", path):
             raise refused(where, "the path holds a line break")
-        ftp = ftplib.FTP_TLS() if parts.scheme == "ftps" else _Ftp()  # noqa: S321 - archives still speak it
+        # ftplib's own context would verify nothing.
+        tls = parts.scheme == "ftps"
+        ftp = ftplib.FTP_TLS(context=ssl.create_default_context()) if tls else _Ftp()  # noqa: S321 - archives speak it
         try:
             self._connect(ftp, parts.hostname or "", parts.port or 21, url, where)
             yield ftp, path
         except ftplib.error_perm as error:
             raise _permanent(error, where) from None
+        except ssl.SSLCertVerificationError as error:
+            raise InputError(
+                f"the server's certificate is not valid ({error.verify_message})",
+                code="I313",
+                where=where,
+                hint="check the URL and SSL_CERT_FILE",
+            ) from None
         except (OSError, EOFError, ftplib.Error) as error:
             raise Transient(f"ftp: {error or type(error).__name__}") from None
         finally:

@@ -65,7 +65,7 @@ class HttpTransfer:
             headers = {"Range": f"bytes={part.size}-", "If-Range": part.remote.validator or ""}
         elif unless is not None:
             headers = _conditions(unless)
-        sink = _Download(self, url, part, lane, where)
+        sink = Download(self, url, part, lane, where)
         before = part.size
         try:
             response = self.request(url, lane, where, headers, sink.head, sink.body)
@@ -74,7 +74,7 @@ class HttpTransfer:
             elif response.status == 304 and unless is not None:
                 return None
             else:
-                self._settle(response, sink, where)
+                self.settle(response, sink, where)
         except Transient as error:
             error.gained = max(0, part.size - before)
             raise
@@ -83,7 +83,8 @@ class HttpTransfer:
                 spare.close()
         return part.remote
 
-    def _settle(self, response: Response, sink: _Download, where: str) -> None:
+    def settle(self, response: Response, sink: Download, where: str) -> None:
+        """Judge an answer whose body went into ``sink``: raises unless the file is whole."""
         part = sink.part
         if response.status == 416 and part.size:
             if part.remote.size == part.size:
@@ -139,14 +140,8 @@ class HttpTransfer:
             seen[here] = seen.get(here, 0) + 1
             if seen[here] > 3:  # signing in comes back to the same URL, but not for ever
                 break
-            target, signed = self.signer.sign(here, first)
+            target, sent = self._request(here, first, headers)
             lane.enter(here)
-            sent = {"User-Agent": _AGENT, "Accept": "*/*", "Accept-Encoding": "identity"}
-            if here == first or host_of(here) == host_of(first):
-                sent.update(self.options.headers)
-            sent.update(headers)
-            sent.update(signed)
-            sent.update(self.cookies.header(target))
             exchange = Exchange(where, on_head, on_body, self.guard)
             response = exchange.perform(lane, target, sent, self.options.timeout, head=head)
             if response.cookies:
@@ -158,6 +153,21 @@ class HttpTransfer:
         raise InputError(
             "redirects without end", code="I307", where=where, hint="sign in with a browser once, or check fetch.auth"
         )
+
+    def _request(self, here: str, first: str, headers: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+        target, signed = self.signer.sign(here, first)
+        sent = {"User-Agent": _AGENT, "Accept": "*/*", "Accept-Encoding": "identity"}
+        if here == first or host_of(here) == host_of(first):
+            sent.update(self.options.headers)
+        sent.update(headers)
+        sent.update(signed)
+        sent.update(self.cookies.header(target))
+        return target, sent
+
+    def first_request(self, url: str) -> tuple[str, dict[str, str]]:
+        """What to ask for and the headers to send, for the whole of ``url``."""
+        here = encoded_url(url)
+        return self._request(here, here, {})
 
     @staticmethod
     def _next(here: str, location: str, where: str) -> str:
@@ -186,7 +196,7 @@ class HttpTransfer:
         raise refused(where, f"the server answers HTTP {status}")
 
 
-class _Download:
+class Download:
     """Where the body of an answer goes."""
 
     def __init__(self, transfer: HttpTransfer, url: str, part: PartialFile, lane: Lane, where: str) -> None:

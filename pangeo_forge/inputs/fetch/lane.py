@@ -49,6 +49,16 @@ class Lane:
         self._origin = origin
         gate.throttle()
 
+    def admit(self, gate: HostGate, *, wait: bool) -> bool:
+        """Take a slot of ``gate`` without an address yet; without ``wait`` only if one is free."""
+        if self._slot is None:
+            self._slot = gate.acquire() if wait else gate.try_acquire()
+        return self._slot is not None
+
+    def wanted(self) -> bool:
+        """True when the slot's lease is over and another process waits."""
+        return self._slot is not None and self._slot.wanted()
+
     def handle(self) -> Any:
         """The curl handle, whose connection lives as long as it is used for one origin."""
         if self._handle is None:

@@ -24,8 +24,8 @@ class PartialFile:
     process dies, however it dies.
     """
 
-    def __init__(self, path: str) -> None:
-        """Open and lock ``path``; waits for a worker that holds it."""
+    def __init__(self, path: str, *, wait: bool = True) -> None:
+        """Open and lock ``path``; waits for a worker that holds it, or raises BlockingIOError."""
         self.path = path
         self.remote = Remote()
         self.size = 0
@@ -33,14 +33,18 @@ class PartialFile:
         self._first = b""
         self._state_written = False
         self._published = False
-        self._fd = self._locked()
+        self._fd = self._locked(wait)
         self._recall()
 
-    def _locked(self) -> int:
+    def _locked(self, wait: bool) -> int:
         try:
             while True:
                 fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-                fcntl.flock(fd, fcntl.LOCK_EX)
+                try:
+                    fcntl.flock(fd, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    os.close(fd)
+                    raise
                 # The holder before us may have published (renamed) or removed what we locked.
                 try:
                     if os.stat(self.path).st_ino == os.fstat(fd).st_ino:
@@ -48,6 +52,8 @@ class PartialFile:
                 except FileNotFoundError:
                     pass
                 os.close(fd)
+        except BlockingIOError:
+            raise
         except OSError as error:
             raise from_os_error(error, self.path) from error
 

@@ -77,7 +77,14 @@ class Archive:
         return server
 
     def recipe(
-        self, name: str, workplace: Path, *, hosts: Sequence[str], set_: Sequence[str] = (), id: str | None = None, root: str | None = None
+        self,
+        name: str,
+        workplace: Path,
+        *,
+        hosts: Sequence[str],
+        set_: Sequence[str] = (),
+        id: str | None = None,
+        root: str | None = None,
     ) -> Recipe:
         """The recipe ``name`` with ``scheme://host`` of each of ``hosts`` led here, and ``set_`` overrides of its range.
 
@@ -89,8 +96,10 @@ class Archive:
             text = path.read_text(encoding="utf-8")
             for host in hosts:
                 # Not the pages of providers and licences, which are no inputs.
-                text, count = re.subn(
-                    rf"(?<!license_url: )(?<!, url: )(?<![a-z0-9])[a-z0-9]+://{re.escape(host)}/", f"{root or self.url}/{host}/", text
+                text = re.sub(
+                    rf"(?<!license_url: )(?<!, url: )(?<![a-z0-9])[a-z0-9]+://{re.escape(host)}/",
+                    f"{root or self.url}/{host}/",
+                    text,
                 )
             path.write_text(text, encoding="utf-8")
         return load_recipe(str(folder) if id is None else str(workplace / id), set_=set_, recipes_dir=workplace)
