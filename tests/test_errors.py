@@ -33,7 +33,7 @@ SHARED = {
     "I301": "the fetcher raises it, prepare asks for it",
     "I001": "several inputs failed",
     "U001": "wrong call, raised by click and by us",
-    "T034": "publish and put-if tell the same"
+    "T034": "publish and put-if tell the same",
 }
 
 

@@ -83,6 +83,8 @@ def main(argv: list[str] | None = None) -> None:
         code = app.main(args=["--debug", *arguments] if debug else arguments, standalone_mode=False)
     except click.exceptions.Abort:
         _fail("stopped", as_json, {"code": "U130"})
+        # Threads of the engine that are torn away from their work print what they think of it.
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
         code = 130
     except click.ClickException as error:
         if as_json:

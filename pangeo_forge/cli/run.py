@@ -100,4 +100,6 @@ def report(result: Any, as_json: bool, *, kept: bool = True) -> None:
         if kept or name != "store":
             click.echo(f"{name:<8} {value}")
     if kept:
+        from pangeo_forge.targets.opening import snippet
+
         click.echo(f"open it  {snippet(result.store)}")

@@ -189,7 +189,10 @@ class Archive:
     def _source(self, item: PatternItem) -> InputSource:
         fetched = self.fetch(item)
         path = fetched.path if fetched is not None else local_path(item.url) if self._is_zarr(item) else None
-        return InputSource(item.url, path, item.label, dict(self.recipe.fetch.storage_options or {}))
+        options = dict(self.recipe.fetch.storage_options or {})
+        if self.options.format == "opendap" and self.recipe.fetch.headers:
+            options["headers"] = {**self.recipe.fetch.headers, **options.get("headers", {})}
+        return InputSource(item.url, path, item.label, options)
 
     def _options_of(self, item: PatternItem) -> OpenOptions:
         return replace(self.options, member=item.member) if item.member else self.options

@@ -209,7 +209,26 @@ def _array(
         packing=coding.packing,
         time=coding.time,
         access_of=access_of,
+        lacking=_lacking(found, positions, merge, settings),
     )
+
+
+def _lacking(
+    found: Sequence[Member], positions: Sequence[Index], merge: Sequence[Index] | None, settings: CombineSettings
+) -> dict[int, int]:
+    n = len(settings.concat_dims)
+    if len(found) == len(positions):
+        return {}
+    numbers = {p: i for i, p in enumerate(positions)}
+    keys = who.along(found[0].layout, settings)
+    first = {key: numbers[group[0].index] for key, group in who.groups(found, settings).items()}
+    holders = {m.index for m in found}
+    merges = None if merge is None else set(merge)
+    return {
+        i: first.get(tuple(p[k] for k in keys), -1)
+        for i, p in enumerate(positions)
+        if p not in holders and (merges is None or p[n:] in merges)
+    }
 
 
 def _merge(found: Sequence[Member], positions: Sequence[Index], n: int) -> tuple[Index, ...] | None:

@@ -71,7 +71,7 @@ def choose_coding(
     first = layouts[0]
     passes = len({(x.dtype, repr(x.packing)) for x in layouts}) == 1
     if moment is not None:
-        return _of_time(first.packing, attrs, moment, needs_fill)
+        return _of_time(name, first.packing, attrs, moment, needs_fill)
     if declared and np.dtype("S1" if first.dtype == "str" else first.dtype).kind in "iufb":
         return _declared(first.dtype, first.packing, attrs, declared, passes)
     if first.dtype == "str" or first.dtype.startswith("|S"):
@@ -91,7 +91,9 @@ def choose_coding(
     return ArrayCoding(floats.str, packing, None, dict(attrs), True)
 
 
-def _of_time(packing: Packing, attrs: Mapping[str, Any], moment: TimeCoding, needs_fill: bool) -> ArrayCoding:
+def _of_time(
+    name: str, packing: Packing, attrs: Mapping[str, Any], moment: TimeCoding, needs_fill: bool
+) -> ArrayCoding:
     units = moment.units
     written = {**attrs}
     if not units.inherited:
@@ -100,7 +102,14 @@ def _of_time(packing: Packing, attrs: Mapping[str, Any], moment: TimeCoding, nee
             written["calendar"] = units.spelling
     packing = _with_fill(moment.dtype, packing) if moment.passes else Packing()
     if needs_fill and packing.fill_value is None:
-        # Not an integer that means "no time": cftime fails on that in the first or last place, NaN it knows.
+        if units.calendar not in time.REAL_CALENDARS:
+            # xarray decodes such a calendar with cftime, to which NaN is the reference date, and int64's least an error.
+            raise CombineError(
+                f"{name!r} is absent from some inputs, and xarray cannot read missing dates of the calendar {units.calendar}",
+                code="C044",
+                hint=f"leave it out: transforms: [drop: [{name}]]",
+            )
+        # Not an integer that means "no time": where dates are decoded as cftime, that fails in the first or last place.
         dtype = moment.dtype if np.dtype(moment.dtype).kind == "f" else "<f8"
         packing = replace(packing, fill_value=float("nan"))
         return ArrayCoding(dtype, packing, units, written, not (moment.passes and dtype == moment.dtype))

@@ -143,6 +143,9 @@ class ArrayTemplate:
     """Set when this holds times: units and calendar as written."""
     access_of: np.ndarray | None = None
     """When ``accesses`` has more than one: for each of ``Template.positions``, which; -1: absent."""
+    lacking: Mapping[int, int] = field(default_factory=dict)
+    """Numbers (in ``Template.positions``) of inputs that do not hold it though others of their merge position do, and
+    which input holds the same part of it instead; -1: none, the part is missing."""
 
 
 @dataclass(frozen=True)

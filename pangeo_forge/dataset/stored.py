@@ -166,7 +166,12 @@ def _remembered(variable: xr.Variable) -> tuple[str, dict[str, Any]] | None:
     stored = np.dtype(variable.encoding.get("dtype", "f8"))
     packing = {k: v for k, v in variable.encoding.items() if k in PACKING_ATTRS}
     lazy = isinstance(variable._data, LazyArray)
-    if not lazy or variable.dtype.kind != "f" or stored.kind not in "iu" or not {"_FillValue", "missing_value"} & set(packing):
+    if (
+        not lazy
+        or variable.dtype.kind != "f"
+        or stored.kind not in "iu"
+        or not {"_FillValue", "missing_value"} & set(packing)
+    ):
         return None
     little = stored.newbyteorder("<")
     found = packing_of(packing, little)

@@ -89,6 +89,10 @@ def _joined(columns: list[Column]) -> list[Column]:
     i = 0
     while i < len(columns):
         current = columns[i]
+        scenario = current.constant and current.texts[0].lower() in ("ssp", "rcp") and i + 1 < len(columns)
+        if scenario and columns[i + 1].digits and not columns[i + 1].constant:
+            current = Column(tuple(current.texts[0] + t for t in columns[i + 1].texts))
+            i += 1
         while not current.constant and (following := _partner(columns, i, current)) is not None:
             current = Column(
                 tuple(

@@ -13,6 +13,10 @@ from pangeo_forge.inference.guess import KeyGuess
 from pangeo_forge.inference.names import free, name_number, name_words
 from pangeo_forge.pattern.dates import iso
 
+_SERIES = ("year", "month", "step", "member")
+"""Numbers that come one after the other."""
+MOST_GAP = 12
+"""Two other numbers farther apart than this (500 and 850 hPa) are rather a choice than the ends of a range."""
 MOST_FIELDS = 100
 """Rows of a look-up table that a recipe may sensibly hold."""
 
@@ -87,7 +91,16 @@ def _number_key(name: str, distinct: list[int], complete: bool) -> KeyGuess:
     distances = [n - distinct[0] for n in distinct]
     step = math.gcd(*distances)
     notes = []
-    if not complete and not (len(distinct) > 2 and proven(distances, step)):
+    proof = complete or (len(distinct) > 2 and proven(distances, step))
+    if not proof and name.split("_")[0] not in _SERIES and step > MOST_GAP:
+        notes = [
+            f"{name}: whether there are numbers between {distinct[0]} and {distinct[-1]} is not known: those seen are listed"
+        ]
+        shown = ", ".join(map(str, distinct))
+        return KeyGuess(
+            name, "concat", "numbers", distinct, shown, f"{len(distinct)} different numbers in the names", notes=notes
+        )
+    if not proof:
         if step > 1:
             many = "2 samples" if len(distinct) == 2 else f"{len(distinct)} samples far apart"
             notes.append(f"{name}: {many} cannot tell a step of 1 from {step}: 1 was chosen")
@@ -100,7 +113,9 @@ def _number_key(name: str, distinct: list[int], complete: bool) -> KeyGuess:
         )
         values = {**values, "exclude": absent} if absent and len(absent) <= len(distinct) else distinct
     shown = f"{distinct[0]} ... {distinct[-1]}, step {step}" if isinstance(values, dict) else f"{len(distinct)} numbers"
-    return KeyGuess(name, "concat", "numbers", values, shown, f"{len(distinct)} numbers in the samples", notes=notes)
+    return KeyGuess(
+        name, "concat", "numbers", values, shown, f"{len(distinct)} different numbers in the names", notes=notes
+    )
 
 
 # -- words -----------------------------------------------------------------------------------------------------------
@@ -159,7 +174,9 @@ def _add_list(shop: Workshop, group: Sequence[int]) -> None:
     name = name_words(values, shop.taken)
     for i in group:
         shop.texts[i] = f"{{{name}}}"
-    shop.keys.append(KeyGuess(name, "merge", "words", values, ", ".join(values), f"{len(values)} words in the samples"))
+    shop.keys.append(
+        KeyGuess(name, "merge", "words", values, ", ".join(values), f"{len(values)} different words in the names")
+    )
     shop.place(name, texts)
 
 

@@ -32,7 +32,12 @@ _NEXT = {
     "M": {2: "%S"},
 }
 """What may follow in the next column of digits, by the last letter read and the width."""
-_GAP = re.compile(r"[-_./: ]?[A-Za-z]?\Z")
+_GAPS = {
+    "m": re.compile(r"[-_./: ]?[Mm]?\Z"), "d": re.compile(r"[-_./: ]?[Dd]?\Z"), "j": re.compile(r"[-_./: ]?[DdJj]?\Z"),
+    "H": re.compile(r"[-_./: ]?[TtSsHhZz]?\Z"), "o": re.compile(r"[-_./: ]?[TtSs]?\Z"), "M": re.compile(r"[-_:]?[Mm]?\Z"),
+    "S": re.compile(r"[-_:]?[Ss]?\Z"),
+}  # fmt: skip
+"""What may stand before a part of a date. Another letter says that a number is something else: ``_m03``, ``f06``."""
 _REPEATS = {
     2: ("%m", "%d", "%H", "%M", "%S", "%y"), 3: ("%j",), 4: ("%Y", "%H%M", "%m%d"), 5: (), 6: ("%Y%m", "%H%M%S", "%y%m%d"),
     7: ("%Y%j",), 8: ("%Y%m%d",), 10: ("%Y%m%d%H",), 12: ("%Y%m%d%H%M",), 14: ("%Y%m%d%H%M%S",),
@@ -146,13 +151,15 @@ def _first_formats(column: Column) -> Iterator[tuple[str, str]]:
 def _longest_chain(columns: Sequence[Column], first: Part) -> list[Part]:
     chain = [first]
     while not chain[-1].tail:
-        following = _next_digits(columns, chain[-1].column)
+        following, gap = _next_digits(columns, chain[-1].column)
         last = chain[-1].format[-1]
         if following is None or last not in _NEXT:
             break
         column = columns[following]
         format_ = _NEXT[last].get(column.width or 0)
-        if format_ is None:
+        if format_ is None or not _GAPS[format_[1]].match(gap):
+            break
+        if format_ == "%H" and last in "dj" and not _is_hour(columns, following, gap):
             break
         tail = ""
         if format_ == "%H%M%S" and len({t[4:] for t in column.texts}) == 1:
@@ -163,18 +170,27 @@ def _longest_chain(columns: Sequence[Column], first: Part) -> list[Part]:
     return chain
 
 
-def _next_digits(columns: Sequence[Column], start: int) -> int | None:
+def _is_hour(columns: Sequence[Column], i: int, gap: str) -> bool:
+    """Whether two digits after a day are the hour: said by a letter, or they include midnight or are synoptic hours."""
+    after = columns[i + 1].texts[0][:1] if i + 1 < len(columns) else ""
+    if gap == "" or gap[-1] in "TtHh" or after in ("z", "Z", "h", "H"):
+        return True
+    return any(t == "00" for t in columns[i].texts) or all(int(t) % 3 == 0 for t in columns[i].texts)
+
+
+def _next_digits(columns: Sequence[Column], start: int) -> tuple[int | None, str]:
+    """The next column of digits and the text before it; None when it is too far."""
     gap = ""
     for i in range(start + 1, len(columns)):
         column = columns[i]
         if column.digits:
-            return i if _GAP.match(gap) else None
+            return i, gap
         if not column.constant:
-            return None
+            break
         gap += column.texts[0]
         if len(gap) > 2:
-            return None
-    return None
+            break
+    return None, gap
 
 
 def _read(columns: Sequence[Column], chain: Sequence[Part]) -> Reading | None:

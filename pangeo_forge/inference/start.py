@@ -140,6 +140,8 @@ def _target(recipe_id: str, output: str | None, force: bool) -> Path:
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", recipe_id):
         near = re.sub(r"[^a-z0-9]+", "-", recipe_id.lower()).strip("-")
         hint = f"write {near}" if near else "write lower-case letters, digits and dashes: noaa-oisst"
+        if "/" in recipe_id or recipe_id.endswith(".nc"):
+            hint = "the id comes first: pangeo-forge init ID --from URL URL"
         raise UsageError(f"{recipe_id!r} is not an id for a recipe", code="U205", hint=hint)
     path = Path("recipes") / recipe_id / "recipe.yaml" if output is None else Path(output)
     if path.is_dir() or path.suffix not in (".yaml", ".yml"):

@@ -208,7 +208,8 @@ class FilePattern:
         keys = list(self.concat_keys)
         base = keys[axis].values
         if isinstance(base, Part):
-            base, positions = base.values, [base.positions[i] for i in positions]
+            kept = base.positions
+            base, positions = base.values, [kept[i] for i in positions]
         keys[axis] = replace(keys[axis], values=Part(base, positions))
         return replace(self, concat_keys=tuple(keys))
 

@@ -88,7 +88,22 @@ def run_pipeline(build: Callable[[beam.Pipeline], None], settings: RunnerSetting
     _quiet_beam()
     pipeline = beam.Pipeline(runner=FnApiRunner(), options=settings.options())
     build(pipeline)
-    pipeline.run().wait_until_finish()
+    try:
+        pipeline.run().wait_until_finish()
+    except Exception as error:
+        if _was_stopped(error):
+            raise KeyboardInterrupt from error
+        raise
+
+
+def _was_stopped(error: BaseException) -> bool:
+    """Whether Ctrl-C is behind an error: Beam wraps what a step raises, and keeps its name in the text."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, KeyboardInterrupt) or str(cause).startswith("KeyboardInterrupt"):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
 
 
 class MergeAll(beam.CombineFn):  # type: ignore[misc]  # Beam is untyped
@@ -128,4 +143,4 @@ def ranges(count: int, at_most: int, *, shares: int) -> list[tuple[int, int]]:
 def _quiet_beam() -> None:
     # Beam logs hundreds of lines of its own set-up; what a user must know comes from our own log and errors.
     for name in ("apache_beam", "root"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.CRITICAL)

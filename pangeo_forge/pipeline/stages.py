@@ -19,6 +19,7 @@ from pangeo_forge.pipeline.prepare_inputs import InputPreparer, Prepared
 from pangeo_forge.pipeline.refer_inputs import InputReferrer
 from pangeo_forge.pipeline.runner import Mailbox, MergeAll, RunnerSettings, beam, ranges, run_pipeline
 from pangeo_forge.pipeline.write_task import TaskReport, TaskWriter
+from pangeo_forge.targets.buffers import BLOCKS
 
 INPUTS_PER_ELEMENT = 64
 TASKS_PER_ELEMENT = 64
@@ -98,7 +99,11 @@ def write(
     """
     total = TaskReport()
     for stage in range(len(writer.plan.stages)):
-        outcome = _write_stage(writer, stage, settings, scratch, channel, done)
+        try:
+            outcome = _write_stage(writer, stage, settings, scratch, channel, done)
+        finally:
+            # The blocks of this stage are of no use to the next, nor to what this process does afterwards.
+            BLOCKS.clear()
         if outcome.errors:
             raise outcome.errors[0]
         total = total.merge(outcome.report)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -137,10 +138,10 @@ class TaskWriter:
         wanted: dict[int, list[_Wanted]] = defaultdict(list)
         blocks: list[Block] = []
         for array, region in self.plan.regions(task):
-            pieces = list(self.plan.overlaps(array, region))
+            template = self.template.array(array.name)
+            pieces = list(self._held(template, self.plan.overlaps(array, region)))
             block = self._block(array, region, pieces)
             blocks.append((array, region, block))
-            template = self.template.array(array.name)
             for piece in pieces:
                 wanted[piece.ordinal].append(_Wanted(template, piece, block[piece.block]))
         inputs = list(wanted.values())
@@ -179,6 +180,15 @@ class TaskWriter:
                         label=item.label,
                         decode_times=self.archive.decode_times,
                     )
+
+    def _held(self, array: ArrayTemplate, pieces: Iterable[Overlap]) -> Iterator[Overlap]:
+        """Pieces whose inputs hold the array (``variables: union``: not all do), or another that holds the same part."""
+        for piece in pieces:
+            instead = array.lacking.get(piece.ordinal, piece.ordinal)
+            if instead == piece.ordinal:
+                yield piece
+            elif instead >= 0:
+                yield replace(piece, ordinal=instead, index=self.template.positions[instead])
 
     def _access(self, part: _Wanted) -> Access | None:
         """The pure view by which raw chunks can be read, if this array's stored values go through as they are."""

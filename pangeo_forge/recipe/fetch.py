@@ -32,7 +32,9 @@ SecretName = Annotated[str, *form(secret_name, {"type": "string", "pattern": "^[
 def host_name(value: Any) -> str:
     """A host, or ``*.`` and the domain that all of its hosts share; not a whole top-level domain."""
     if not isinstance(value, str) or not _HOST.match(value):
-        raise problem("R043", f"{value!r} is not a host", "write e.g. data.example.org or *.example.org, without https://")
+        raise problem(
+            "R043", f"{value!r} is not a host", "write e.g. data.example.org or *.example.org, without https://"
+        )
     return value.lower()
 
 

@@ -129,7 +129,9 @@ def _templates(inputs: Inputs) -> Iterator[Problem]:
         for key, entry in getattr(inputs, kind).items():
             if key not in used and not isinstance(entry.values, EmptyValues):
                 what = f"{key!r} is not used in the {inputs.kind}"
-                hint = f"put {{{key}}} into the {inputs.kind}, or remove the key: every position would read the same file"
+                hint = (
+                    f"put {{{key}}} into the {inputs.kind}, or remove the key: every position would read the same file"
+                )
                 yield Problem(("inputs", kind, key), "R032", what, hint)
 
 

@@ -16,9 +16,18 @@ from pangeo_forge.runs.extension import Extension, check_constants, coordinate, 
 from pangeo_forge.runs.ledger import Ledger, append_fingerprint, is_listed, key_of, make_rows, read_ledger
 from pangeo_forge.runs.result import RunResult
 from pangeo_forge.runs.session import Session
-from pangeo_forge.runs.steps import Run, check_present, checks_for, constants_of, figures, verify_store, write_tasks
-from pangeo_forge.runs.workspace import Workspace
-from pangeo_forge.targets.checksums import write_checksums
+from pangeo_forge.runs.steps import (
+    Run,
+    check_present,
+    checks_for,
+    constants_of,
+    figures,
+    is_worth_keeping,
+    verify_store,
+    write_tasks,
+)
+from pangeo_forge.runs.workspace import Workspace, unfinished
+from pangeo_forge.targets.checksums import read_checksums, write_checksums
 from pangeo_forge.targets.conditional import Tag
 from pangeo_forge.targets.extend import ZarrExtension
 from pangeo_forge.targets.metadata import STATE
@@ -48,11 +57,13 @@ def append(run: Run, store: str) -> RunResult:
         return build(run, replace_store=True)
     session.warnings.extend(f"{line}; what is stored is kept" for line in changes.lines())
     if not changes.new:
+        _undo_others(run, ledger, target, None)
         return run.result(target.url, "nothing", state=ledger.state)
     narrow = _narrowed(session, axis, changes.new)
     try:
         prepared = narrow.prepare()
         if not prepared.ledger:
+            _undo_others(run, ledger, target, None)
             return run.result(target.url, "nothing", state=ledger.state)
         return _append(run, narrow, prepared, ledger, target, tag)
     finally:
@@ -85,11 +96,16 @@ def _append(
     total = replace(total, recipe={**total.recipe, "state": grown.state})
     extension = replace(extension, total=total)
     work = Workspace.of(run.place, extension.window, ledger.state + grown.state)
-    work.clear_others()
+    _undo_others(run, ledger, target, work.id)
     work.begin("")
     step = _Step(run, session, extension, replace(target, origins=extension.origins), ledger, grown, work)
     checks: list[CheckResult] = []
-    report = step.write(checks, tag)
+    try:
+        report = step.write(checks, tag)
+    except BaseException as error:
+        if not is_worth_keeping(error):
+            _undo(run, ledger, target, work)
+        raise
     work.clear()
     known = figures(prepared, extension.window, report, checks)
     return run.result(target.url, "append", **known, state=grown.state)
@@ -128,6 +144,26 @@ class _Step:
     def _verify(self, store: Any) -> list[CheckResult]:
         part = {self.extension.dim: slice(self.extension.before, self.extension.after)}
         return verify_store(self.session, self.extension.template, store, checks_for(self.session), part)
+
+
+def _undo(run: Run, ledger: Ledger, target: ZarrExtension, work: Workspace) -> None:
+    """Take back what unfinished work has put into the store, and forget the work."""
+    recorded = read_checksums(run.place.objects, ledger.state)
+    # Without records nothing tells what belongs to the store; then what was put beyond its end stays, unseen.
+    marks = {} if recorded is None else work.journal.done()
+    put = {key for written in marks.values() for key in written.objects}
+    target.restore(ledger.arrays, str(ledger.dim), put, recorded or {})
+    work.clear()
+
+
+def _undo_others(run: Run, ledger: Ledger, target: ZarrExtension, own: str | None) -> None:
+    """The same for what other runs have left: this one holds the lease, so nobody continues them."""
+    for other in unfinished(run.place):
+        work = Workspace(run.place, other)
+        if other != own and work.is_append:
+            _undo(run, ledger, target, work)
+        elif other != own:
+            work.discard()
 
 
 def _check_ledger(session: Session, ledger: Ledger | None, where: str) -> int:

@@ -44,10 +44,9 @@ class RunResult:
 
     def open(self) -> xr.Dataset:
         """The store, opened with xarray."""
-        import xarray as xr
+        from pangeo_forge.targets.opening import open_dataset
 
-        ds: xr.Dataset = xr.open_zarr(self.store)
-        return ds
+        return open_dataset(self.store)
 
     def to_json(self) -> dict[str, Any]:
         """The run record."""

@@ -74,15 +74,23 @@ class Workspace:
     def clear_others(self) -> None:
         """Remove what other runs have left: this one holds the lease, so nobody continues them."""
         for other in unfinished(self.place):
-            if other == self.id:
-                continue
-            dead = Workspace(self.place, other)
-            about = dead._about()
-            if about is not None and self.place.store is None and about.get("version"):
-                address, options = self.place.url_of(about["version"]), self.place.options
-                if not is_local(address) and self.place.current() != address:
-                    ZarrTarget(address, other, storage_options=options).abort()
-            dead.clear()
+            if other != self.id:
+                Workspace(self.place, other).discard()
+
+    def discard(self) -> None:
+        """Remove this unfinished work, and the version that it was building."""
+        about = self._about()
+        if about is not None and self.place.store is None and about.get("version"):
+            address, options = self.place.url_of(about["version"]), self.place.options
+            if not is_local(address) and self.place.current() != address:
+                ZarrTarget(address, self.id, storage_options=options).abort()
+        self.clear()
+
+    @property
+    def is_append(self) -> bool:
+        """Whether it was making a store longer, not building one."""
+        about = self._about()
+        return about is not None and not about.get("version")
 
     def _about(self) -> dict[str, Any] | None:
         data = self.place.objects.get(f"{self._folder}/{ABOUT}")

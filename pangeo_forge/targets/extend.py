@@ -7,7 +7,7 @@ values there. Who opens by consolidated metadata (xarray's default) sees the old
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -17,7 +17,7 @@ import numpy as np
 from pangeo_forge.errors import TargetError
 from pangeo_forge.plan.overlaps import Region
 from pangeo_forge.plan.plan import ArrayPlan, Plan
-from pangeo_forge.targets.chunks import ChunkStore
+from pangeo_forge.targets.chunks import ChunkStore, objects_in
 from pangeo_forge.targets.conditional import Conflict, Tag, put_if, read_tagged
 from pangeo_forge.targets.metadata import documents
 from pangeo_forge.targets.objects import LocalObjects, ObjectStore
@@ -85,6 +85,35 @@ class ZarrExtension:
         arrays, _ = documents(plan)
         for key, data in arrays.items():
             self._objects.put(key, data)
+
+    def restore(self, arrays: Iterable[ArrayPlan], dim: str, put: Iterable[str], recorded: Container[str]) -> None:
+        """Take back what an append that failed has put: readers never saw it, but later ones shall not find it.
+
+        Parameters
+        ----------
+        arrays: as readers see them.
+        put: keys of objects that the append has put.
+        recorded: keys of objects that belong to what readers see.
+        """
+        for array in arrays:
+            if dim not in array.dims:
+                continue
+            axis = array.dims.index(dim)
+            length, step = array.shape[axis], array.granule[axis]
+            if length % step:
+                self._cut(array, axis, length // step * step)
+        for key in put:
+            if key not in recorded:
+                self._objects.delete(key)
+
+    def _cut(self, array: ArrayPlan, axis: int, first: int) -> None:
+        """Write the last objects along an axis again, with the fill value beyond the array's end."""
+        tail = tuple(slice(first if i == axis else 0, n) for i, n in enumerate(array.shape))
+        for at in objects_in(array, tail):
+            region = tuple(
+                slice(i * g, min((i + 1) * g, n)) for i, g, n in zip(at, array.granule, array.shape, strict=True)
+            )
+            self.whole.write_block(array, region, self.whole.read_block(array, region))
 
     def write_block(self, array: ArrayPlan, region: Region, values: np.ndarray) -> Written:
         """Store a block of the whole store."""

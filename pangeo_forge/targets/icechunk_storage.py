@@ -31,17 +31,22 @@ def storage_of(address: str, options: Mapping[str, Any] | None = None) -> icechu
     TargetError: T060 the library is not installed; T061 Icechunk cannot keep a repository at such a URL.
     """
     library, options = library_of_icechunk(address), options or {}
+    made: icechunk.Storage
     if is_local(address):
-        return library.local_filesystem_storage(str(local_path(address)))
+        made = library.local_filesystem_storage(str(local_path(address)))
+        return made
     parts = urlsplit(address)
     bucket, prefix = parts.netloc, parts.path.strip("/")
     if parts.scheme in ("s3", "s3a"):
-        return library.s3_storage(bucket=bucket, prefix=prefix, **s3_arguments(options))
+        made = library.s3_storage(bucket=bucket, prefix=prefix, **s3_arguments(options))
+        return made
     if parts.scheme in ("gs", "gcs"):
         token = options.get("token")
+        given: dict[str, Any] = {"service_account_file": str(token)}
         if token in (None, "anon"):
-            return library.gcs_storage(bucket=bucket, prefix=prefix, anonymous=token == "anon", from_env=token is None)
-        return library.gcs_storage(bucket=bucket, prefix=prefix, service_account_file=str(token))
+            given = {"anonymous": token == "anon", "from_env": token is None}
+        made = library.gcs_storage(bucket=bucket, prefix=prefix, **given)
+        return made
     raise TargetError(
         f"Icechunk keeps no repository at a {parts.scheme}:// URL",
         code="T061",
@@ -98,7 +103,7 @@ def open_repository(address: str, options: Mapping[str, Any] | None = None, **mo
         if is_local(address) and not local_path(address).exists():
             # Asking the library would make the folder.
             return None
-        return library.Repository.open(storage, **more) if library.Repository.exists(storage) else None  # type: ignore[no-any-return]
+        return library.Repository.open(storage, **more) if library.Repository.exists(storage) else None
 
 
 def readable_store(address: str, options: Mapping[str, Any] | None = None, **more: Any) -> Any:
@@ -115,8 +120,9 @@ def readable_store(address: str, options: Mapping[str, Any] | None = None, **mor
             "there is no Icechunk repository", code="T062", where=place, hint="is the path complete? it ends in .icechunk"
         )
     with translated(place):
-        session = repository.readonly_session(**({"snapshot_id": snapshot} if snapshot else {"branch": MAIN}))
-        return session.store
+        if snapshot:
+            return repository.readonly_session(snapshot_id=snapshot).store
+        return repository.readonly_session(MAIN).store
 
 
 @contextmanager

@@ -53,9 +53,11 @@ def open_dataset(
 
     store = store_of(address, options, input_options=input_options)
     if isinstance(store, str):
-        given = dict(options) if options and "://" in address else None
-        return xr.open_zarr(store, storage_options=given, **more)
-    return xr.open_zarr(store, consolidated=False, **more)
+        more["storage_options"] = dict(options) if options and "://" in address else None
+    else:
+        more["consolidated"] = False
+    ds: xr.Dataset = xr.open_zarr(store, **more)
+    return ds
 
 
 def snippet(address: str) -> str:

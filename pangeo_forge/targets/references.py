@@ -66,10 +66,11 @@ class References:
             seen = np.zeros(grid, np.int32)
             for piece in self.pieces:
                 if piece.array == name:
-                    part = tuple(slice(c, c + n) for c, n in zip(piece.corner, piece.offsets.shape, strict=True))
-                    if seen[(*part, ...)].shape != piece.offsets.shape:
+                    part = [slice(c, c + n) for c, n in zip(piece.corner, piece.offsets.shape, strict=True)]
+                    counts: np.ndarray = seen[tuple(part)]
+                    if np.shape(counts) != piece.offsets.shape:
                         raise InternalError(f"a reference lies outside of {name}", code="X023", where=piece.url)
-                    seen[(*part, ...)] += 1
+                    seen[tuple(part)] += 1
             if math.prod(grid) and seen.max() > 1:
                 raise InternalError(f"a chunk of {name} has two references", code="X023")
             if math.prod(grid) and seen.min() < 1 and array.fill_value is None and np.dtype(array.dtype).kind in "iub":

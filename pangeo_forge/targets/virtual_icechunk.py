@@ -101,7 +101,12 @@ class VirtualIcechunkTarget(IcechunkTarget):
 
 
 def prefixes_of(urls: Iterable[str]) -> list[str]:
-    """Containers for URLs: the host or bucket; of local files, the folder that holds them all."""
+    """Containers for URLs: the host or bucket; of local files, the folder that holds them all.
+
+    Raises
+    ------
+    TargetError: T061 an HTTP address with a port.
+    """
     import os
 
     found: set[str] = set()
@@ -110,6 +115,13 @@ def prefixes_of(urls: Iterable[str]) -> list[str]:
         parts = urlsplit(url)
         if parts.scheme == "file":
             local.append(url.rpartition("/")[0])
+        elif parts.scheme in ("http", "https") and ":" in parts.netloc:
+            raise TargetError(
+                "Icechunk drops the port of an HTTP address, so it would read from somewhere else",  # seen in 1.1.21
+                code="T061",
+                where=f"{parts.scheme}://{parts.netloc}/",
+                hint="use `reference: {format: parquet}`, or `format: zarr`",
+            )
         else:
             found.add(f"{parts.scheme}://{parts.netloc}/")
     if local:

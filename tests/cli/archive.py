@@ -65,7 +65,7 @@ class Archive:
         with xr.open_dataset(path, engine="h5netcdf", decode_cf=False) as ds:
             made = change(ds.load())
         path.unlink()
-        made.to_netcdf(path, engine="h5netcdf", encoding={k: v for k, v in encoding.items()} or None)
+        made.to_netcdf(path, engine="h5netcdf", encoding=encoding or None)
         return path
 
     def run(self, *more: object, target: object | None = None) -> Invocation:

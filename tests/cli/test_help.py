@@ -148,5 +148,3 @@ def test_cheap_commands_are_quick(words: tuple[str, ...], limit: float) -> None:
 
     best = min(seconds() for _ in range(3))
     assert best < 1.5 * limit, f"{best:.2f} s of CPU"
-
-

@@ -27,7 +27,7 @@ def written(recipe_id: str) -> dict[str, object]:
     return found
 
 
-@pytest.fixture()
+@pytest.fixture
 def server() -> Iterator[str]:
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *_: object) -> None: ...
@@ -130,7 +130,9 @@ def test_names_alone_ask_no_server() -> None:
 
 
 def test_a_list_in_a_file(tmp_path: Path) -> None:
-    (tmp_path / "list.txt").write_text("# two days\nhttps://host.invalid/a_20190101.nc\n\nhttps://host.invalid/a_20190102.nc\n")
+    (tmp_path / "list.txt").write_text(
+        "# two days\nhttps://host.invalid/a_20190101.nc\n\nhttps://host.invalid/a_20190102.nc\n"
+    )
     made = invoke("init", "listed", "--from-file", "list.txt", "--no-open", "--output", "here.yaml", "--json")
     assert made.code == 0
     assert made.json["path"] == "here.yaml"

@@ -19,7 +19,9 @@ from tests.cli.invocation import PROJECT, Invocation, invoke
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Archive, Invocation]:
     """One finished run with ``--json``; tests read it, and copy what they damage."""
     archive = make_archive(tmp_path_factory.mktemp("finished"))
-    archive.write_recipe(checks=[{"variable": "ta", "min": 150, "max": 350}, {"dim": "time", "monotonic": "increasing"}])
+    archive.write_recipe(
+        checks=[{"variable": "ta", "min": 150, "max": 350}, {"dim": "time", "monotonic": "increasing"}]
+    )
     return archive, archive.run("--json")
 
 
@@ -196,7 +198,10 @@ def test_paths_of_all_kinds(tmp_path: Path, name: str, monkeypatch: pytest.Monke
     """Unicode, blanks, and signs that mean something in URLs and globs; seen from another folder."""
     archive = make_archive(tmp_path / name, 2)
     archive.write_recipe(
-        inputs={"files": [f"../in/{p.name}" for p in sorted((tmp_path / name / "in").iterdir())], "concat": {"time": {}}}
+        inputs={
+            "files": [f"../in/{p.name}" for p in sorted((tmp_path / name / "in").iterdir())],
+            "concat": {"time": {}},
+        }
     )
     monkeypatch.chdir(tmp_path)
     target = f"{name}/made here/x.zarr"

@@ -32,7 +32,7 @@ main(sys.argv[1:])
 """
 
 
-@pytest.mark.parametrize("mode", ["single", "threads"])
+@pytest.mark.parametrize("mode", ["threads", pytest.param("single", marks=pytest.mark.long)])
 def test_stop_while_writing(tmp_path: Path, mode: str) -> None:
     archive = make_archive(tmp_path, 2)
     process = subprocess.Popen(

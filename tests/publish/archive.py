@@ -27,7 +27,7 @@ def values_of(day: int, edition: int = 0) -> np.ndarray:
     return ((grid + 50 * day + 1000 * edition) % 30000).astype("<i2")
 
 
-def write_file(path: Path, day: int, edition: int = 0, units: str = "days since 2000-01-01") -> None:
+def write_file(path: Path, day: int, edition: int = 0, units: str = "days since 2000-01-01", dtype: str = "f8") -> None:
     """One NetCDF-3 file of a day: time, lat, lon, and packed ``sst(time, lat, lon)``."""
     from scipy.io import netcdf_file
 
@@ -35,8 +35,8 @@ def write_file(path: Path, day: int, edition: int = 0, units: str = "days since 
     with netcdf_file(str(draft), "w") as f:
         for dim, n in (("time", None), ("lat", LAT), ("lon", LON)):
             f.createDimension(dim, n)
-        time = f.createVariable("time", "f8", ("time",))
-        time.units, time[:] = units, [float(day)]
+        time = f.createVariable("time", dtype, ("time",))
+        time.units, time[:] = units, [day]
         for dim, n in (("lat", LAT), ("lon", LON)):
             f.createVariable(dim, "f4", (dim,))[:] = np.arange(n, dtype="f4")
         sst = f.createVariable("sst", "i2", ("time", "lat", "lon"))

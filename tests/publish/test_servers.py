@@ -150,7 +150,7 @@ def _crash(bucket: Bucket, runner: Zygote, folder: Path, what: str, seed: int) -
         assert runner.run(archive) == 0, runner.log.read_text()[-3000:]
         old = expected(range(7))
     after = 10 if what == "append" else 7
-    archive.write(range(after))
+    archive.write(range(7, after))
     if what == "rebuild":
         archive.write([2], edition=1)
     twin = Daily(folder, str(folder / "twin"))

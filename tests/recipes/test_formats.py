@@ -412,6 +412,7 @@ def dap() -> Iterator[tuple[str, dict[str, np.ndarray], list[str]]]:
 
     def application(environ: dict[str, Any], start: Any) -> Any:
         asked.append(environ["PATH_INFO"] + "?" + environ["QUERY_STRING"])
+        assert environ["HTTP_X_WHO"] == "tests"
         return next(h for m, h in handlers.items() if m in environ["PATH_INFO"])(environ, start)
 
     running = create_server(application, host="127.0.0.1", port=0, threads=2)
@@ -428,7 +429,7 @@ def test_narr(dap: tuple[str, dict[str, np.ndarray], list[str]], archive: Archiv
         tmp_path,
         hosts=["psl.noaa.gov"],
         root=url,
-        set_=["inputs.concat.time.end=1979-02", "open.max_request=5000"],
+        set_=["inputs.concat.time.end=1979-02", "open.max_request=5000", "fetch.headers={x-who: tests}"],
     )
     _, ds = archive.run(recipe, tmp_path)
     np.testing.assert_array_equal(ds.air.values, np.concatenate(list(arrays.values())))

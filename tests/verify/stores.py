@@ -28,12 +28,20 @@ def make_inputs() -> list[xr.Dataset]:
         made.append(
             xr.Dataset(
                 {
-                    "sst": (("time", "x"), packed, {"scale_factor": 0.01, "add_offset": 1.0, "_FillValue": np.int16(-999)}),
+                    "sst": (
+                        ("time", "x"),
+                        packed,
+                        {"scale_factor": 0.01, "add_offset": 1.0, "_FillValue": np.int16(-999)},
+                    ),
                     "wind": (("time", "x"), rng.random((length, 4), "f4"), {"units": "m s-1"}),
                     "mask": (("x",), np.array([0, 1, 1, 0], "i4")),
                 },
                 coords={
-                    "time": ("time", np.arange(start, start + length, dtype="i4"), {"units": "days since 2001-01-01", "calendar": "standard"}),
+                    "time": (
+                        "time",
+                        np.arange(start, start + length, dtype="i4"),
+                        {"units": "days since 2001-01-01", "calendar": "standard"},
+                    ),
                     "x": ("x", np.array([10.0, 20.0, 30.0, 40.0])),
                 },
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from functools import lru_cache
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 _SECRET_PARAMETERS = re.compile(
@@ -29,6 +30,7 @@ def identity(url: str, *, also: frozenset[str] = frozenset()) -> str:
     return _rewritten(url, also, keep_masked=False)
 
 
+@lru_cache(maxsize=1024)  # asked for several times while an input is worked on
 def cache_key(url: str, *, also: frozenset[str] = frozenset()) -> str:
     """sha256 (hex) of :func:`identity`: the name of the cache entry. No secret goes into the digest."""
     return hashlib.sha256(identity(url, also=also).encode()).hexdigest()

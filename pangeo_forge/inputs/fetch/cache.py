@@ -112,14 +112,14 @@ class Cache:
         Raises BlockingIOError when another holds it and ``wait`` is false.
         """
         path = self._path("partial", key) if self.is_local else os.path.join(scratch, "partial", key)
-        self._folder(os.path.dirname(path))
+        self._folder(path.rpartition("/")[0])
         return PartialFile(path, wait=wait)
 
     def publish(self, part: PartialFile, entry: Entry) -> None:
         """Make ``part`` the blob of ``entry``; the entry comes last."""
         if self.is_local:
             blob = self.blob_path(entry.sha256)
-            self._folder(os.path.dirname(blob))
+            self._folder(blob.rpartition("/")[0])
             part.publish(blob, flush=entry.boot is None)
         else:
             part.sync()
@@ -132,7 +132,7 @@ class Cache:
         if not self.is_local:
             self._fs().pipe_file(path, text)
             return
-        self._folder(os.path.dirname(path))
+        self._folder(path.rpartition("/")[0])
         try:
             try:
                 # One write to a new file; who reads it before sees no JSON, which is no entry.

@@ -71,27 +71,45 @@ class Exchange:
             return self.end(error)
         return self.end(None)
 
-    def begin(self, lane: Lane, url: str, headers: Mapping[str, str], timeout: float, *, head: bool = False) -> None:
-        """Set up the lane's handle for the request; who performs it calls :meth:`end` then."""
+    def begin(
+        self,
+        lane: Lane,
+        url: str,
+        headers: Mapping[str, str],
+        timeout: float,
+        *,
+        head: bool = False,
+        watch: bool = True,
+    ) -> None:
+        """Set up the lane's handle for the request; who performs it calls :meth:`end` then.
+
+        Without ``watch``, the caller looks for a silent server by :meth:`stalled`.
+        """
         import pycurl
 
         curl = lane.handle()
         # Options stay on a handle: all but those of one request are set once a connection.
         if lane.prepared != (timeout, self._guard, head):
             _prepare(curl, timeout, self._guard)
+            lane.lines = []
+            curl.setopt(pycurl.NOPROGRESS, 0 if watch else 1)
             curl.setopt(pycurl.NOBODY, 1 if head else 0)
             if not head:
                 curl.setopt(pycurl.HTTPGET, 1)
             lane.prepared = (timeout, self._guard, head)
         curl.setopt(pycurl.URL, url)
-        curl.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in headers.items()])
+        lines = [f"{name}: {value}" for name, value in headers.items()]
+        if lane.lines != lines:
+            curl.setopt(pycurl.HTTPHEADER, lines)
+            lane.lines = lines
         curl.setopt(pycurl.HEADERFUNCTION, self._lines.append)
         curl.setopt(pycurl.WRITEFUNCTION, self._body)
         if self._guard is not None:
             curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
         # libcurl's own speed limit averages over five seconds: it ends drips, this ends silence.
         self._heard, self._patience = time.monotonic(), timeout
-        curl.setopt(pycurl.XFERINFOFUNCTION, self._tick)
+        if watch:
+            curl.setopt(pycurl.XFERINFOFUNCTION, self._tick)
 
     def end(self, error: Exception | None) -> Response:
         """The answer, after the transfer ended, with libcurl's ``error`` if there was one; raises as :meth:`perform`."""
@@ -134,22 +152,25 @@ class Exchange:
 
     def _parse(self) -> None:
         """Take the last answer of the header lines (others are interim ones); libcurl bounds their number and length."""
-        for line in self._lines:
-            text = line.decode("latin-1")
-            if text.startswith("HTTP/") and ":" not in text.split(" ")[0]:
-                parts = text.split(None, 2)
-                self.response = Response(int(parts[1]) if len(parts) > 1 and parts[1].isdigit() else 0)
+        for line in b"".join(self._lines).decode("latin-1").split("\r\n"):
+            name, colon, value = line.partition(":")
+            if not colon or name.startswith("HTTP/"):
+                if line.startswith("HTTP/"):
+                    parts = line.split(None, 2)
+                    self.response = Response(int(parts[1]) if len(parts) > 1 and parts[1].isdigit() else 0)
                 continue
-            name, _, value = text.partition(":")
-            name = name.strip().lower()
+            name, value = name.lower(), value.strip()
             if name == "set-cookie":
-                self.response.cookies.append(value.strip())
-            if name:
-                self.response.headers[name] = value.strip()
+                self.response.cookies.append(value)
+            self.response.headers[name] = value
         self._lines.clear()
 
+    def stalled(self) -> bool:
+        """True when nothing was heard for longer than the timeout."""
+        return time.monotonic() - self._heard >= self._patience
+
     def _tick(self, *_: int) -> int:
-        if time.monotonic() - self._heard < self._patience:
+        if not self.stalled():
             return 0
         self._error = self._error or Transient(f"the server was silent for {self._patience:g} s")
         return 1
@@ -193,7 +214,6 @@ def _prepare(curl: Any, timeout: float, guard: Guard | None) -> None:
 
     curl.reset()  # options only: connections and the DNS cache live on
     curl.setopt(pycurl.NOSIGNAL, 1)
-    curl.setopt(pycurl.NOPROGRESS, 0)
     curl.setopt(pycurl.BUFFERSIZE, _BUFFER)
     curl.setopt(pycurl.MAXCONNECTS, 1)
     curl.setopt(pycurl.FOLLOWLOCATION, 0)

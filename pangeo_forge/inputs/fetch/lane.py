@@ -24,6 +24,8 @@ class Lane:
         self._slot = slot
         self._origin: tuple[str, str] | None = None
         self._handle: Any = None
+        self.lines: list[str] = []
+        """Header lines that the handle sends."""
         self.prepared: object = None
         """What the handle was prepared for; the owner of the options compares it."""
 
@@ -40,8 +42,11 @@ class Lane:
         origin = (parts.scheme, parts.netloc)
         same = self._slot is not None and self._origin == origin
         gate = self._slot.gate if self._slot is not None and same else self.gate(url)
-        if self._slot is not None and (self._slot.gate is not gate or self._slot.wanted()):
+        if self._slot is not None and self._slot.gate is not gate:
             self.close()
+        elif self.wanted():
+            self.close()
+            gate.give_way()
         if self._slot is None:
             self._slot = gate.acquire()
         if self._origin != origin:
@@ -64,7 +69,7 @@ class Lane:
         if self._handle is None:
             import pycurl
 
-            self._handle, self.prepared = pycurl.Curl(), None
+            self._handle, self.prepared, self.lines = pycurl.Curl(), None, []
         return self._handle
 
     def spare(self, url: str, count: int) -> list[Lane]:

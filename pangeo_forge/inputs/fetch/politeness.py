@@ -117,6 +117,10 @@ class HostGate:
         finally:
             os.close(fd)
 
+    def give_way(self) -> None:
+        """Wait after releasing, long enough for those who look for a free slot to find it."""
+        time.sleep(2 * _POLL)
+
     def throttle(self) -> None:
         """Wait until this request is due by the rate, and until a pause that the server asked for is over."""
         while (pause := self._due()) > 0:

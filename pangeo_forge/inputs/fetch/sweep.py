@@ -93,6 +93,8 @@ class Sweep:
     _idle: list[Lane] = field(default_factory=list)
     _jobs: dict[Any, _Job] = field(default_factory=dict)
     _multi: Any = None
+    _origin: str = "://"
+    """Scheme and address of the last input of this host: most begin alike."""
 
     def fetch(self, items: Iterable[Numbered]) -> Iterator[tuple[int, FetchedInput | FailedInput]]:
         """Positions and outcomes, in the order of completion."""
@@ -122,6 +124,7 @@ class Sweep:
                 if self._jobs:
                     return  # what is under way ends first
                 self._close()
+                self.gate.give_way()
             if not self._idle and not self._open_lane():
                 return
             pair = next(self._left, None)
@@ -138,7 +141,7 @@ class Sweep:
         return True
 
     def _begin(self, place: int, item: FetchItem) -> None:
-        if scheme_of(item.url) not in ("http", "https") or host_of(item.url) != self.host:
+        if not item.url.startswith(self._origin) and not self._is_ours(item.url):
             self._deferred.append((place, item))
             return
         try:
@@ -156,9 +159,18 @@ class Sweep:
             return
         try:
             self._send(place, item, part)
+        except PangeoForgeError as error:  # no value for the secret
+            part.close()
+            self._found.append((place, self.desk.failed(item, error)))
         except BaseException:
             part.close()
             raise
+
+    def _is_ours(self, url: str) -> bool:
+        if scheme_of(url) not in ("http", "https") or host_of(url) != self.host:
+            return False
+        self._origin = "/".join(url.split("/", 3)[:3]) + "/"
+        return True
 
     def _send(self, place: int, item: FetchItem, part: PartialFile) -> None:
         import pycurl
@@ -166,12 +178,12 @@ class Sweep:
         if self._multi is None:
             self._multi = pycurl.CurlMulti()
             self._multi.setopt(pycurl.M_MAX_TOTAL_CONNECTIONS, self.slots)
-        lane, where = self._idle.pop(), self.desk.where(item)
         self.gate.throttle()
         target, headers = self.transfer.first_request(item.url)
+        lane, where = self._idle.pop(), self.desk.where(item)
         sink = _SmallDownload(self.transfer, item.url, part, lane, where)
         exchange = Exchange(where, sink.head, sink.body, None)
-        exchange.begin(lane, target, headers, self.transfer.options.timeout)
+        exchange.begin(lane, target, headers, self.transfer.options.timeout, watch=False)
         self._jobs[lane.handle()] = _Job(place, item, lane, sink, exchange)
         self._multi.add_handle(lane.handle())
 
@@ -190,6 +202,8 @@ class Sweep:
             self._settle(handle, pycurl.error(code, text))
         if not good and not bad:
             self._multi.select(0.2)
+            for handle in [h for h, job in self._jobs.items() if job.exchange.stalled()]:
+                self._settle(handle, pycurl.error(pycurl.E_OPERATION_TIMEDOUT, "the server was silent"))
 
     def _settle(self, handle: Any, error: Exception | None) -> None:
         job = self._jobs.pop(handle)

@@ -12,9 +12,9 @@ _PAGE = re.compile(rb"\s*(<\?xml[^>]*\?>\s*)?(<!--.*?-->\s*)*<(!doctype\s+html|h
 
 def refuse_web_page(head: bytes, url: str, where: str) -> None:
     """Raise InputError I305 when a file that begins with ``head`` is a web page, unless the URL asks for one."""
-    if urlsplit(url).path.lower().endswith((".html", ".htm")):
-        return
     if _PAGE.match(head.removeprefix(b"\xef\xbb\xbf")):
+        if urlsplit(url).path.lower().endswith((".html", ".htm")):
+            return
         title = re.search(rb"<title[^>]*>\s*(.{1,80}?)\s*</title>", head, re.I | re.S)
         shown = f" titled {title[1].decode('utf-8', 'replace')!r}" if title else ""
         raise InputError(

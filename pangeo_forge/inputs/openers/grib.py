@@ -52,9 +52,7 @@ def open(source: InputSource, options: OpenOptions) -> xr.Dataset:
     return to_xarray(stored, decode_coords=options.decode_coords, drop=options.drop, source=path)
 
 
-def _passes(
-    run: _Runner, path: str, select: Select, extra: Mapping[str, Any], timeout: float
-) -> list[StoredDataset]:
+def _passes(run: _Runner, path: str, select: Select, extra: Mapping[str, Any], timeout: float) -> list[StoredDataset]:
     """One pass for a select; where its lists of values do not make one grid (2 m and 10 m), one for each combination."""
     lists = {k: v for k, v in select.items() if isinstance(v, list | tuple)}
     try:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
-import sys
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,7 +20,11 @@ from tests.inputs.fetch.faulty_server import FaultyServer, Request
 TOKEN = "tok3n-Abcdef-0123456789-zyxw"
 PASSWORD = "pa55w0rd/with+odd=chars"
 AUTH = {
-    "basic": ("CORP_LOGIN", f"someone:{PASSWORD}", "Basic " + base64.b64encode(f"someone:{PASSWORD}".encode()).decode()),
+    "basic": (
+        "CORP_LOGIN",
+        f"someone:{PASSWORD}",
+        "Basic " + base64.b64encode(f"someone:{PASSWORD}".encode()).decode(),
+    ),
     "bearer": ("CORP_TOKEN", TOKEN, f"Bearer {TOKEN}"),
     "query": ("CORP_TOKEN", TOKEN, TOKEN),
 }
@@ -74,7 +78,12 @@ def forms(kind: str) -> list[bytes]:
     value = AUTH[kind][1]
     from urllib.parse import quote
 
-    found = {value, value.rpartition(":")[2], AUTH[kind][2].rpartition(" ")[2], quote(value.rpartition(":")[2], safe="")}
+    found = {
+        value,
+        value.rpartition(":")[2],
+        AUTH[kind][2].rpartition(" ")[2],
+        quote(value.rpartition(":")[2], safe=""),
+    }
     return [f.encode() for f in found] + [f.encode("utf-16-le") for f in found]
 
 
@@ -86,7 +95,7 @@ def assert_nowhere(kind: str, *places: bytes | Path) -> None:
         for content in contents:
             checked += 1
             for form in forms(kind):
-                assert form not in content, (place if isinstance(place, Path) else content.decode(errors="replace"))
+                assert form not in content, place if isinstance(place, Path) else content.decode(errors="replace")
     assert checked > len(places)  # some folder had files
 
 
@@ -100,16 +109,22 @@ def call(tmp_path: Path, kind: str, *arguments: object) -> subprocess.CompletedP
         PANGEO_FORGE_POLITENESS=str(tmp_path / "polite"),
         XDG_CACHE_HOME=str(tmp_path / "home"),
     )
-    return subprocess.run(command(*arguments), cwd=tmp_path, env=dict(env), capture_output=True, timeout=120, check=False)
+    return subprocess.run(
+        command(*arguments), cwd=tmp_path, env=dict(env), capture_output=True, timeout=120, check=False
+    )
 
 
 @pytest.mark.servers
 @pytest.mark.parametrize("kind", ["basic", "bearer", "query"])
 def test_a_run_leaves_no_trace_of_the_secret(tmp_path: Path, server: FaultyServer, kind: str) -> None:
     for hour in range(2):
-        server.on(f"/{hour}.nc", guarded(kind, lambda r, hour=hour: r.send("200 OK", {"ETag": f'"{hour}"'}, netcdf(hour))))  # type: ignore[misc]
+        server.on(
+            f"/{hour}.nc", guarded(kind, lambda r, hour=hour: r.send("200 OK", {"ETag": f'"{hour}"'}, netcdf(hour)))
+        )  # type: ignore[misc]
     recipe = write_recipe(tmp_path / "behind", server.url("/{time}.nc"), kind)
-    done = call(tmp_path, kind, "run", recipe, "--json", "--debug", "--target", tmp_path / "arco", "--cache", tmp_path / "cache")
+    done = call(
+        tmp_path, kind, "run", recipe, "--json", "--debug", "--target", tmp_path / "arco", "--cache", tmp_path / "cache"
+    )
     assert done.returncode == 0, done.stderr.decode()
     assert b'"ok": true' in done.stdout
     assert list((tmp_path / "arco").rglob("zarr.json"))
@@ -160,7 +175,9 @@ raise RuntimeError(f"https://example.org/?token={value}")
 
 def test_logs_and_tracebacks_of_any_library_are_masked() -> None:
     env = environment(PANGEO_FORGE_SECRET_CORP_TOKEN=TOKEN)
-    done = subprocess.run([sys.executable, "-c", _UNCAUGHT], env=dict(env), capture_output=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", _UNCAUGHT], env=dict(env), capture_output=True, timeout=60, check=False
+    )
     text = done.stdout + done.stderr
     assert done.returncode == 1
     assert text.count(b"Traceback") == 4

@@ -160,7 +160,9 @@ def test_python_hook_is_refused(tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
-@pytest.mark.parametrize(("form", "url"), [("opendap", "https://example.com/{time}"), ("zarr", "https://example.com/{time}.zarr")])
+@pytest.mark.parametrize(
+    ("form", "url"), [("opendap", "https://example.com/{time}"), ("zarr", "https://example.com/{time}.zarr")]
+)
 def test_stores_read_in_place_are_refused(tmp_path, form, url):
     """No copy is made of them, so no address could be checked."""
     recipe = write(tmp_path / "x", {"url": url}, open={"format": form})
