@@ -30,11 +30,22 @@ KINDS = {
 SHARED = {
     "R203": "arguments of a transform",
     "R213": "a transform failed",
-    "I301": "the fetcher raises it, prepare asks for it",
     "I001": "several inputs failed",
+    "I111": "the reader raises it, init asks for it",
+    "I301": "the fetcher raises it, prepare asks for it",
+    "T010": "raised by targets; runs knows that a second try goes on",
+    "T011": "as above",
+    "T012": "as above",
+    "T013": "as above",
+    "T034": "another run was faster",
+    "T050": "there is nothing to append to",
+    "T070": "cannot be referenced",
+    "T071": "cannot be referenced: no byte ranges",
+    "T072": "cannot be referenced: stored in different ways",
     "U001": "wrong call, raised by click and by us",
-    "T034": "publish and put-if tell the same",
+    "X000": "unforeseen, also in the record of a run",
 }
+"""Codes that several packages name with one meaning."""
 
 
 def _codes_in_source() -> dict[str, set[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from pangeo_forge.dataset.archive import Archive
 from pangeo_forge.dataset.model import Index, Template
@@ -53,6 +54,11 @@ class InputReferrer:
             raise
         return TaskReport(1, 1, 0, changes=References(tuple(pieces)))
 
+    @cached_property
+    def _steps(self) -> dict[str, tuple[int, ...]]:
+        arrays = [self.template.array(name) for name in self.forms]
+        return {a.name: steps_along(self.grid, a.dims, a.shape) for a in arrays}
+
     def _pieces(self, item: PatternItem, ordinal: int, wanted: Mapping[str, tuple[Overlap, Region]]) -> list[Piece]:
         url = public_url(item.url, item.label, _secret_parameters(self.archive))
         found = stored_of(self.archive, item, self.template, ordinal, list(wanted))
@@ -60,7 +66,7 @@ class InputReferrer:
         for name, (overlap, region) in wanted.items():
             array = self.template.array(name)
             access, stored = found[name]
-            stored = cut(stored, access, steps_along(self.grid, array.dims, array.shape))
+            stored = cut(stored, access, self._steps[name])
             form = form_of(stored, access)
             if form != self.forms[name]:
                 raise TargetError(
@@ -80,7 +86,9 @@ class InputReferrer:
             region = self._region(index, array.dims, array.shape)
             for overlap in self.grid.overlaps(array, region):
                 if overlap.ordinal == ordinal:
-                    at = (slice(r.start + b.start, r.start + b.stop) for r, b in zip(region, overlap.block, strict=True))
+                    at = (
+                        slice(r.start + b.start, r.start + b.stop) for r, b in zip(region, overlap.block, strict=True)
+                    )
                     found[name] = (overlap, tuple(at))
         return found
 
@@ -110,7 +118,9 @@ def stored_of(
     fetched = archive.fetch(item)
     if fetched is None or item.member or "::" in item.url or sniff(fetched.path) in WRAPPERS:
         why = "is read through a service" if fetched is None else "lies inside an archive or a compressed file"
-        raise TargetError(f"the input {why}, so its chunks have no byte ranges", code="T071", where=item.label, hint=REMEDY)
+        raise TargetError(
+            f"the input {why}, so its chunks have no byte ranges", code="T071", where=item.label, hint=REMEDY
+        )
     by_kind: dict[str, dict[str, str]] = {}
     for name, access in accesses.items():
         by_kind.setdefault(access.locator.kind, {})[name] = access.locator.array
@@ -131,7 +141,11 @@ def _access(template: Template, name: str, ordinal: int) -> Access:
 
 def not_a_view(name: str, recode: bool) -> TargetError:
     """The error of an array whose stored bytes are not what the dataset should hold."""
-    why = "inputs are packed in different ways (or asked to be recoded)" if recode else "a transform, or the format of the inputs, changes its values"
+    why = (
+        "inputs are packed in different ways (or asked to be recoded)"
+        if recode
+        else "a transform, or the format of the inputs, changes its values"
+    )
     return TargetError(f"{name} cannot be referenced: {why}", code="T070", hint=REMEDY)
 
 

@@ -21,6 +21,7 @@ from pangeo_forge.runs.steps import (
     check_present,
     checks_for,
     constants_of,
+    distrust,
     figures,
     is_worth_keeping,
     verify_store,
@@ -127,6 +128,7 @@ class _Step:
         """Chunks, checks, ledger, metadata: in this order, so that readers see the old state or the new one."""
         home, extension, target = self.run.place.objects, self.extension, self.target
         stored = Stored(extension.dim, extension.kept)
+        distrust(self.work, target.whole.objects, listing=False)
         report = write_tasks(self.session, extension.window, extension.window_template, target, self.work, stored)
         driven = Written(0, 0, 0, 0)
         for array in extension.driven:

@@ -15,6 +15,7 @@ from pangeo_forge.runs.steps import (
     check_present,
     checks_for,
     constants_of,
+    distrust,
     figures,
     is_worth_keeping,
     verify_store,
@@ -88,6 +89,7 @@ class _Build:
         if not target.has_begun():
             # Marks without the chunks that they tell of: somebody has removed these.
             work.journal.clear()
+        distrust(work, target.chunks.objects, listing=True)
         known = target.create(self.plan, overwrite=replace_store)
         report = write_tasks(self.run.session, self.plan, self.template, target, work)
         written = {**known.objects, **report.written.objects}

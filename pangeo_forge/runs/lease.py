@@ -59,6 +59,8 @@ class Holder:
 
     def describe(self) -> str:
         """For messages."""
+        if self.expires == float("inf"):
+            return "a run of another version of this program"
         since, expires = (
             datetime.fromtimestamp(t, UTC).strftime("%Y-%m-%d %H:%M:%S UTC") for t in (self.since, self.expires)
         )

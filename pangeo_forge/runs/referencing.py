@@ -71,7 +71,11 @@ def refuse_settings(target: Any) -> None:
     ------
     TargetError: T076.
     """
-    asked = [n for n in ("shards", "shard_bytes", "compressor", "chunk_bytes", "chunk_ratio") if getattr(target, n) is not None]
+    asked = [
+        n
+        for n in ("shards", "shard_bytes", "compressor", "chunk_bytes", "chunk_ratio")
+        if getattr(target, n) is not None
+    ]
     asked += ["chunks"] if target.chunks != "auto" else []
     asked += ["variables"] if target.variables else []
     if asked:

@@ -49,7 +49,9 @@ def replace_whole(run: Run, *, replace_store: bool) -> RunResult:
     try:
         plan, report = _written(run, target, template, overwrite)
         target.commit(
-            plan, lambda store: checks.extend(verify_store(session, template, store, checks_for(session))), run.lease.check
+            plan,
+            lambda store: checks.extend(verify_store(session, template, store, checks_for(session))),
+            run.lease.check,
         )
     except BaseException:
         target.abort()

@@ -54,6 +54,8 @@ class Session:
         ------
         InputError: I001, all inputs that failed, at once (and ``on_missing`` does not excuse).
         """
+        if self.settings.mode == "threads":
+            self.archive.start_ahead(self.settings.worker_count)
         from pangeo_forge.pipeline.runner import RunnerSettings
         from pangeo_forge.pipeline.stages import prepare
 

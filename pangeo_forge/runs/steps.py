@@ -159,6 +159,15 @@ def check_present(objects: ObjectStore, written: Mapping[str, Digest], *, listin
         )
 
 
+def distrust(work: Workspace, objects: ObjectStore, *, listing: bool) -> None:
+    """Forget all marks of finished tasks when some of what they tell of is gone."""
+    done = work.journal.done()
+    try:
+        check_present(objects, {k: d for w in done.values() for k, d in w.objects.items()}, listing=listing)
+    except TargetError:
+        work.journal.clear()
+
+
 def is_worth_keeping(error: BaseException) -> bool:
     """Whether what is done so far helps a second run: after errors of inputs, network, disk or machine, and a stop."""
     from pangeo_forge.errors import InputError
@@ -199,6 +208,7 @@ __all__ = [
     "check_present",
     "checks_for",
     "constants_of",
+    "distrust",
     "figures",
     "is_worth_keeping",
     "verify_store",

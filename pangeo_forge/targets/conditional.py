@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pangeo_forge.errors import TargetError
-from pangeo_forge.targets.objects import FsspecObjects, LocalObjects, ObjectStore, write_error, write_error
+from pangeo_forge.targets.objects import FsspecObjects, LocalObjects, ObjectStore, write_error
 from pangeo_forge.targets.retries import retried, unreachable
 
 Tag = str | None

@@ -41,10 +41,10 @@ def storage_of(address: str, options: Mapping[str, Any] | None = None) -> icechu
         made = library.s3_storage(bucket=bucket, prefix=prefix, **s3_arguments(options))
         return made
     if parts.scheme in ("gs", "gcs"):
-        token = options.get("token")
-        given: dict[str, Any] = {"service_account_file": str(token)}
-        if token in (None, "anon"):
-            given = {"anonymous": token == "anon", "from_env": token is None}
+        key_file = options.get("token")
+        given: dict[str, Any] = {"service_account_file": str(key_file)}
+        if key_file in (None, "anon"):
+            given = {"anonymous": key_file is not None, "from_env": key_file is None}
         made = library.gcs_storage(bucket=bucket, prefix=prefix, **given)
         return made
     raise TargetError(
@@ -117,7 +117,10 @@ def readable_store(address: str, options: Mapping[str, Any] | None = None, **mor
     repository = open_repository(place, options, **more)
     if repository is None:
         raise TargetError(
-            "there is no Icechunk repository", code="T062", where=place, hint="is the path complete? it ends in .icechunk"
+            "there is no Icechunk repository",
+            code="T062",
+            where=place,
+            hint="is the path complete? it ends in .icechunk",
         )
     with translated(place):
         if snapshot:

@@ -30,6 +30,7 @@ from pangeo_forge.targets.reference_store import open_references
 from pangeo_forge.targets.references import References, inline_chunks, kerchunk_mapping, references_of
 from pangeo_forge.targets.zarr import check_store
 
+
 @dataclass(eq=False)
 class ReferenceTarget:
     """A set of references to be written by one run.
@@ -84,7 +85,10 @@ class ReferenceTarget:
             )
         if not overwrite:
             raise TargetError(
-                "the references exist already", code="T001", where=self.url, hint="add --overwrite, or choose another --target"
+                "the references exist already",
+                code="T001",
+                where=self.url,
+                hint="add --overwrite, or choose another --target",
             )
         return "ours"
 

@@ -34,8 +34,8 @@ def steps_along(grid: InputGrid, dims: Sequence[str], shape: Sequence[int]) -> t
     steps = []
     for dim, size in zip(dims, shape, strict=True):
         slabs = grid.slabs.get(dim)
-        edges = [size] if slabs is None else [*slabs.starts, *slabs.stops, *slabs.offsets]
-        steps.append(math.gcd(*(int(e) for e in edges)) or 1)
+        edges = [size] if slabs is None else np.concatenate([slabs.starts, slabs.stops, slabs.offsets])
+        steps.append(int(np.gcd.reduce(edges)) or 1)
     return tuple(steps)
 
 

@@ -77,7 +77,7 @@ class References:
                 raise TargetError(
                     f"an input of {name} is missing and {array.dtype} has no value that means missing",
                     code="T032",
-                    hint="set inputs.on_missing: fail, or use `format: zarr` with target.variables." f"{name}.fill_value",
+                    hint=f"set inputs.on_missing: fail, or use `format: zarr` with target.variables.{name}.fill_value",
                 )
 
 
@@ -139,7 +139,11 @@ def inline_chunks(plan: Plan, threads: int = 1) -> dict[str, bytes]:
 
 
 def kerchunk_mapping(
-    documents: Mapping[str, bytes], inline: Mapping[str, bytes], references: References, plan: Plan, names: Mapping[str, Any]
+    documents: Mapping[str, bytes],
+    inline: Mapping[str, bytes],
+    references: References,
+    plan: Plan,
+    names: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Kerchunk's version 1 references: documents as text, known chunks in base64, the others as [URL, offset, length]."""
     found: dict[str, Any] = {k: v.decode() for k, v in documents.items()}

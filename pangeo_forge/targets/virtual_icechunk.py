@@ -96,7 +96,7 @@ class VirtualIcechunkTarget(IcechunkTarget):
         """A snapshot with all its containers allowed."""
         from pangeo_forge.targets.icechunk_storage import readable_store
 
-        allowed = {p: None for p in prefixes_of(self._references.urls)}
+        allowed = dict.fromkeys(prefixes_of(self._references.urls))
         return readable_store(address, self.storage_options, authorize_virtual_chunk_access=allowed)
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
 from pangeo_forge.pattern.dates import add
@@ -61,7 +60,7 @@ def _statistics(array: xr.DataArray) -> tuple[float | None, float | None, int, i
     for block in _blocks(array):
         values = np.asarray(block.values)
         count += values.size
-        present = values[~pd.isna(values)]
+        present = values[~np.asarray(block.isnull().values)]
         missing += values.size - present.size
         if present.size and present.dtype.kind in "iufb":
             low = float(present.min()) if low is None else min(low, float(present.min()))

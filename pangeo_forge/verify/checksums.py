@@ -33,7 +33,7 @@ def check_checksums(
     tell = tell or progress.Silent()
     tell.start("checksums", len(known))
     with ThreadPoolExecutor(READERS) as pool:
-        problems = [p for p in pool.map(lambda item: _problem(store, *item, tell), sorted(known.items())) if p]
+        problems = [p for p in pool.map(lambda item: _problem(store, item[0], item[1], tell), sorted(known.items())) if p]
     tell.finish("checksums")
     if not problems:
         return CheckResult(name, True, f"{len(known):,} objects", {"objects": len(known)})

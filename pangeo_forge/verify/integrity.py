@@ -14,6 +14,7 @@ import numpy as np
 from pangeo_forge import progress
 from pangeo_forge.errors import VerifyError
 from pangeo_forge.targets.objects import ObjectStore, open_objects
+from pangeo_forge.targets.opening import store_of
 from pangeo_forge.verify.result import CheckResult
 
 SHOWN = 5
@@ -22,7 +23,7 @@ SHOWN = 5
 def check_integrity(
     url: str, options: Mapping[str, Any] | None = None, *, full: bool = False, tell: progress.Progress | None = None
 ) -> list[CheckResult]:
-    """Check a Zarr store (v2 or v3).
+    """Check a Zarr store (v2 or v3); of an Icechunk repository or of references, that chunks can be read.
 
     Parameters
     ----------
@@ -34,17 +35,20 @@ def check_integrity(
     """
     import zarr
 
-    objects = open_objects(url, options)
-    results = [_consolidated(objects, url)]
+    store = store_of(url, options)
+    objects = open_objects(url, options) if isinstance(store, str) else None
+    results = [] if objects is None else [_consolidated(objects, url)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        group = zarr.open_group(url, mode="r", storage_options=dict(options) if options and "://" in url else None)
+        given = dict(options) if objects is not None and options and "://" in url else None
+        group = zarr.open_group(store, mode="r", storage_options=given)
         arrays: list[tuple[str, Any]] = [(n, a) for n, a in group.members(max_depth=None) if hasattr(a, "chunks")]
     total = sum(math.prod(_grid(a)) if full else min(2, math.prod(_grid(a))) for _, a in arrays)
     tell = tell or progress.Silent()
     tell.start("verify", total)
     for name, array in arrays:
-        results.append(_chunks_present(objects, name, array))
+        if objects is not None:
+            results.append(_chunks_present(objects, name, array))
         results.append(_decodable(name, array, full, tell))
     tell.finish("verify")
     return results

@@ -10,6 +10,7 @@ import xarray as xr
 
 from pangeo_forge.dataset.model import Index, Template
 from pangeo_forge.errors import VerifyError
+from pangeo_forge.targets.opening import store_of
 from pangeo_forge.verify.checks import run_checks
 from pangeo_forge.verify.result import CheckResult
 from pangeo_forge.verify.sample import OpenInput, compare_samples
@@ -22,6 +23,7 @@ def open_store(url: Any, options: Mapping[str, Any] | None = None, *, cftime: bo
     ------
     VerifyError: V002 when it does not open.
     """
+    url = store_of(url, options) if isinstance(url, str) else url
     coder: Any = xr.coders.CFDatetimeCoder(use_cftime=True) if cftime else True
     try:
         with warnings.catch_warnings():

@@ -54,6 +54,8 @@ class Daily:
     storage_options: dict[str, Any] = field(default_factory=dict)
     chunks: dict[str, int] = field(default_factory=lambda: {"time": 3, "lat": 4})
     target_section: dict[str, Any] = field(default_factory=lambda: {"append": "time"})
+    memory: str = "2GB"
+    """Some 900 B make a task of each chunk of the default."""
 
     def __post_init__(self) -> None:
         (self.folder / "in").mkdir(parents=True, exist_ok=True)
@@ -86,7 +88,7 @@ class Daily:
 
     def settings(self, **given: Any) -> RunSettings:
         """Settings for a quick run in this thread."""
-        given = {"mode": "single", "workers": 1, **given}
+        given = {"mode": "single", "workers": 1, "max_memory": self.memory, **given}
         return RunSettings(target=self.target, target_options=self.storage_options, **given)
 
     def run(self, recipe: Recipe | None = None, **given: Any) -> RunResult:

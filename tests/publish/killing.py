@@ -38,7 +38,7 @@ class Zygote:
             "folder": str(archive.folder),
             "target": archive.target,
             "options": archive.storage_options,
-            "given": given,
+            "given": {"max_memory": "900B", **given},
             "target_section": archive.target_section,
         }
         assert self.process.stdin is not None

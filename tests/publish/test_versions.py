@@ -46,7 +46,7 @@ def test_life_of_versions(archive: Daily) -> None:
     assert {v.name for v in list_versions(place)} == {names[1], names[2]}
     with pytest.raises(TargetError) as caught:
         roll_back(place, names[0])
-    assert caught.value.code == "T061"
+    assert caught.value.code == "T059"
     for version in list_versions(place):
         assert check_checksums(place.url_of(version.name)).passed
     states = {v.state for v in list_versions(place)}
@@ -68,7 +68,7 @@ def test_append_keeps_the_version(archive: Daily) -> None:
 def test_a_store_at_a_path_has_no_versions(tmp_path: Path) -> None:
     with pytest.raises(TargetError) as caught:
         list_versions(Place.of(str(tmp_path / "x.zarr"), "daily"))
-    assert caught.value.code == "T060"
+    assert caught.value.code == "T058"
 
 
 def test_commands(archive: Daily) -> None:

@@ -49,7 +49,9 @@ def write_recipe(folder: Path, **sections: Any) -> Path:
     return path
 
 
-def refer(recipe: Path, *, target: Path | None = None, cache: Path | None = None, inspect: Any = None, **set_: str) -> Path:
+def refer(
+    recipe: Path, *, target: Path | None = None, cache: Path | None = None, inspect: Any = None, **set_: str
+) -> Path:
     """Make references and return their address."""
     loaded = load_recipe(str(recipe), set_=[f"{k.replace('__', '.')}={v}" for k, v in set_.items()])
     settings = RunSettings(cache=str(cache) if cache else None, workers=2)
@@ -131,7 +133,11 @@ def group_file(folder: Path, name: str = "a.nc", day: int = 0, **options: Any) -
     path = folder / name
     with h5py.File(path, "w") as f:
         grid = f.create_group("Grid")
-        for dim, values in (("time", np.array([day], "i4")), ("lon", np.arange(10, dtype="f4")), ("lat", np.arange(7, dtype="f4"))):
+        for dim, values in (
+            ("time", np.array([day], "i4")),
+            ("lon", np.arange(10, dtype="f4")),
+            ("lat", np.arange(7, dtype="f4")),
+        ):
             grid[dim] = values
             grid[dim].make_scale(dim)
         grid["time"].attrs["units"] = np.bytes_("days since 2000-01-01")

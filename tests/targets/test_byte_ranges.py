@@ -27,11 +27,19 @@ def flat_arrays(draw: st.DrawFn) -> tuple[np.ndarray, bytes, FlatStorage, tuple[
     if shape:
         strides = (rows.shape[1] * 4 + gap, *strides[1:])
     steps = tuple(draw(st.sampled_from([d for d in range(1, n + 1) if n % d == 0])) for n in shape)
-    return values, data, FlatStorage(lead, shape, strides, values.dtype), steps, draw(st.sampled_from([4, 16, 64, 1 << 20]))
+    return (
+        values,
+        data,
+        FlatStorage(lead, shape, strides, values.dtype),
+        steps,
+        draw(st.sampled_from([4, 16, 64, 1 << 20])),
+    )
 
 
 @given(flat_arrays())
-def test_chunks_of_flat_arrays_hold_their_values(made: tuple[np.ndarray, bytes, FlatStorage, tuple[int, ...], int]) -> None:
+def test_chunks_of_flat_arrays_hold_their_values(
+    made: tuple[np.ndarray, bytes, FlatStorage, tuple[int, ...], int],
+) -> None:
     values, data, flat, steps, limit = made
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(byte_ranges, "MAX_FLAT_CHUNK", limit)
@@ -64,7 +72,9 @@ def test_hdf5_codecs_are_listed_in_the_order_of_writing(tmp_path: Path) -> None:
     import h5py
 
     with h5py.File(tmp_path / "a.h5", "w") as f:
-        f.create_dataset("a", data=np.arange(40, dtype="i2"), chunks=(8,), compression="gzip", shuffle=True, fletcher32=True)
+        f.create_dataset(
+            "a", data=np.arange(40, dtype="i2"), chunks=(8,), compression="gzip", shuffle=True, fletcher32=True
+        )
         f.create_dataset("b", data=np.arange(40, dtype=">f8"))
         f.create_dataset("never", (9,), "f4", chunks=(3,), fillvalue=5)
     a, b, never = stored_arrays("hdf5", str(tmp_path / "a.h5"), ["a", "b", "never"]).values()

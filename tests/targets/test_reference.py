@@ -115,7 +115,10 @@ def test_remote_inputs_are_named_by_their_own_urls(folder: Path, tmp_path: Path,
 def test_icechunk_would_lose_the_port_of_a_web_server() -> None:
     with pytest.raises(TargetError, match="T061"):
         prefixes_of(["http://127.0.0.1:8080/a.nc"])
-    assert prefixes_of(["https://host/a/b.nc", "s3://bucket/c.nc", "s3://bucket/d/e.nc"]) == ["https://host/", "s3://bucket/"]
+    assert prefixes_of(["https://host/a/b.nc", "s3://bucket/c.nc", "s3://bucket/d/e.nc"]) == [
+        "https://host/",
+        "s3://bucket/",
+    ]
     assert prefixes_of(["file:///data/x/1.nc", "file:///data/y/2.nc"]) == ["file:///data/"]
 
 
@@ -185,7 +188,9 @@ def test_transforms_of_values_are_refused_before_anything_is_read(folder: Path) 
         refer(recipe)
 
 
-@pytest.mark.parametrize("step", [{"transpose": ["time", "lat", "lon"]}, {"isel": {"lon": 1}}, {"isel": {"lon": {"start": 0, "step": 2}}}])
+@pytest.mark.parametrize(
+    "step", [{"transpose": ["time", "lat", "lon"]}, {"isel": {"lon": 1}}, {"isel": {"lon": {"start": 0, "step": 2}}}]
+)
 def test_refuses_views_that_cut_chunks(folder: Path, step: Any) -> None:
     group_file(folder)
     refused(write_recipe(folder, open={"group": "/Grid"}, transforms=[step], target=target("json")), "T070", "rain")
@@ -201,7 +206,9 @@ def test_refuses_inputs_that_are_chunked_in_different_ways(folder: Path) -> None
     oisst_like(folder, 3)
     with xr.open_dataset(folder / "03.nc", engine="h5netcdf", decode_cf=False) as ds:
         ds.load()
-    ds.to_netcdf(folder / "03.nc", engine="h5netcdf", encoding={n: {"chunksizes": (1, 1, 6, LON_HALF)} for n in ("sst", "ice")})
+    ds.to_netcdf(
+        folder / "03.nc", engine="h5netcdf", encoding={n: {"chunksizes": (1, 1, 6, LON_HALF)} for n in ("sst", "ice")}
+    )
     error = refused(write_recipe(folder, target=target("json")), "T072", "another way")
     assert "03.nc" in str(error)
 
@@ -254,7 +261,9 @@ def test_urls_are_absolute_and_without_secrets(tmp_path: Path, monkeypatch: pyte
         assert "hush" not in str(caught.value)
 
 
-@pytest.mark.parametrize("setting", [{"chunks": {"time": 2}}, {"compressor": {"name": "zstd"}}, {"shards": {"time": 2}}])
+@pytest.mark.parametrize(
+    "setting", [{"chunks": {"time": 2}}, {"compressor": {"name": "zstd"}}, {"shards": {"time": 2}}]
+)
 def test_refuses_settings_that_references_cannot_have(setting: Any) -> None:
     with pytest.raises(TargetError, match=f"T076|{next(iter(setting))}"):
         refuse_settings(Target(**{"format": "zarr", **setting}))

@@ -4,7 +4,7 @@ Layout under the cache's URL (``docs/fetch.md``)::
 
     v1/entries/<kk>/<key>.json    key: sha256 of the URL without secrets; what the server said, and the digest
     v1/blobs/<dd>/<digest>        the file; digest: its sha256
-    v1/partial/<key>              on its way (local caches)
+    v1/partial/<kk>/<key>         on its way (local caches)
 
 A blob is complete before its entry names it: an entry is the promise that the blob is what the server had.
 """
@@ -111,7 +111,8 @@ class Cache:
 
         Raises BlockingIOError when another holds it and ``wait`` is false.
         """
-        path = self._path("partial", key) if self.is_local else os.path.join(scratch, "partial", key)
+        # Folders of their own: ext4 searches long for a free inode near a folder that had thousands.
+        path = self._path("partial", key[:2], key) if self.is_local else os.path.join(scratch, "partial", key)
         self._folder(path.rpartition("/")[0])
         return PartialFile(path, wait=wait)
 
