@@ -111,3 +111,21 @@ class ListedLocations:
 
     def __str__(self) -> str:
         return f"{sum(len(x) for x in self.lists)} from {self.kind}"
+
+
+@dataclass(frozen=True)
+class PickedLocations:
+    """A few of many listed locations: what is sent to workers does not grow with those that are left out."""
+
+    found: Mapping[tuple[int, ...], str] = field(repr=False)
+    """By position before any pruning."""
+    kind: str
+
+    def at(self, origin: Sequence[int], values: Mapping[str, Any]) -> str:
+        return self.found[tuple(origin)]
+
+    def describe(self) -> Any:
+        return {"picked": [[list(origin), redact_url(url)] for origin, url in sorted(self.found.items())]}
+
+    def __str__(self) -> str:
+        return f"{len(self.found)} of {self.kind}"

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from pangeo_forge.errors import PlanError
 from pangeo_forge.pattern.keys import KeySequence, KeyValue, Part
-from pangeo_forge.pattern.locations import Locations, file_name, split_member
+from pangeo_forge.pattern.locations import ListedLocations, Locations, PickedLocations, file_name, split_member
 from pangeo_forge.pattern.redaction import redact_url
 from pangeo_forge.pattern.template import Template
 
@@ -211,7 +211,12 @@ class FilePattern:
             kept = base.positions
             base, positions = base.values, [kept[i] for i in positions]
         keys[axis] = replace(keys[axis], values=Part(base, positions))
-        return replace(self, concat_keys=tuple(keys))
+        part = replace(self, concat_keys=tuple(keys))
+        if not isinstance(self.locations, ListedLocations):
+            return part
+        origins = [part.original_index(part.index(i)) for i in range(len(part))]
+        picked = {origin: self.locations.at(origin, {}) for origin in origins}
+        return replace(part, locations=PickedLocations(picked, self.locations.kind))
 
     def sample(self, k: int) -> list[PatternItem]:
         """Up to ``k`` existing inputs, spread evenly, the first and the last among them."""

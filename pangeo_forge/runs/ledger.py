@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from pangeo_forge.dataset.model import Template
@@ -62,7 +63,7 @@ class Ledger:
     """Digests of arrays that no input divides, where they are known."""
     rows: tuple[Row, ...]
 
-    @property
+    @cached_property
     def state(self) -> str:
         """Digest of all but the names of runs."""
         data = self._document()

@@ -91,7 +91,8 @@ def test_other_inputs_begin_anew(archive: Daily, tasks: Callable[..., list[int]]
         archive.run()
     archive.write([0], edition=1)
     again = tasks()
-    assert sorted(again) == list(range(archive.run().tasks))
+    result = archive.run()
+    assert sorted(again) == list(range(result.tasks))
     np.testing.assert_array_equal(read(store_of(archive))["sst"], expected(range(DAYS), {0: 1}))
     assert unfinished(Place.of(archive.target, "daily")) == []
 
