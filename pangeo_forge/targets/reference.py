@@ -93,8 +93,13 @@ class ReferenceTarget:
         return "ours"
 
     def create(self, plan: Plan, *, overwrite: bool = False) -> None:
-        """Begin: nothing is written yet. Raises as :meth:`refuse`."""
+        """Begin: nothing is written yet, but what killed runs have left is removed. Raises as :meth:`refuse`."""
         self.refuse(overwrite=overwrite)
+        if is_local(self.address):
+            place = local_path(self.address)
+            for pattern in (f".{place.name}.partial-*", f".{place.name}.replaced-*"):
+                for left in place.parent.glob(pattern):
+                    shutil.rmtree(left) if left.is_dir() else left.unlink()
         self._references = References()
 
     def write_block(self, array: ArrayPlan, region: Region, values: np.ndarray) -> Written:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 
@@ -27,6 +28,8 @@ class Piece:
     offsets: np.ndarray
     """int64, shape of the part of the grid; -1: a chunk that was never written."""
     sizes: np.ndarray
+    modified: datetime | None = None
+    """When the input was last changed, as far as its server says."""
 
 
 def steps_along(grid: InputGrid, dims: Sequence[str], shape: Sequence[int]) -> tuple[int, ...]:

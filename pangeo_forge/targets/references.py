@@ -6,6 +6,8 @@ import base64
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import numpy as np
@@ -17,8 +19,8 @@ from pangeo_forge.targets.protocol import Changes
 from pangeo_forge.targets.reference_placement import Piece
 from pangeo_forge.targets.zarr import stored_values
 
-Target = tuple[str, int, int]
-"""URL, offset, length."""
+Target = tuple[Piece, int, int]
+"""The piece (with the input's URL), offset, length."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class References:
             for at in np.argwhere(piece.offsets >= 0):
                 local = tuple(int(i) for i in at)
                 number = tuple(i + c for i, c in zip(local, piece.corner, strict=True))
-                yield number, (piece.url, int(piece.offsets[local]), int(piece.sizes[local]))
+                yield number, (piece, int(piece.offsets[local]), int(piece.sizes[local]))
 
     @property
     def urls(self) -> set[str]:
@@ -152,9 +154,20 @@ def kerchunk_mapping(
     chunks = ChunkStore("memory", {}, 2)
     for name in names:
         array = plan.array(name)
-        for number, (url, offset, length) in references.of(name):
-            found[chunks.key(array, number)] = [url, offset, length]
+        for number, (piece, offset, length) in references.of(name):
+            found[chunks.key(array, number)] = [piece.url, offset, length]
     return found
+
+
+def modified_at(text: str | None) -> datetime | None:
+    """The moment that a server (RFC 9110) or a file system (ISO 8601) names; None when it is not understood."""
+    if not text:
+        return None
+    try:
+        found = parsedate_to_datetime(text) if "," in text else datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def public_url(url: str, where: str, also: frozenset[str] = frozenset()) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -66,8 +67,10 @@ class VirtualIcechunkTarget(IcechunkTarget):
         store = self._session.store
         for name in self.forms:
             batch: list[Any] = []
-            for number, (url, offset, length) in self._references.of(name):
-                batch.append(library.VirtualChunkSpec(list(number), url, offset, length))
+            for number, (piece, offset, length) in self._references.of(name):
+                # Icechunk refuses to read from an input that is younger. Stores round to seconds.
+                until = None if piece.modified is None else piece.modified + timedelta(seconds=1)
+                batch.append(library.VirtualChunkSpec(list(number), piece.url, offset, length, None, until))
                 if len(batch) == BATCH:
                     self._put(store, name, batch)
                     batch = []

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import random
+import signal
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -9,7 +14,7 @@ import xarray as xr
 
 from pangeo_forge.targets.icechunk_storage import open_repository
 from pangeo_forge.targets.opening import open_dataset
-from tests.cli.invocation import PROJECT, Invocation, invoke
+from tests.cli.invocation import PROJECT, Invocation, command, environment, invoke
 from tests.targets.referring import assert_same, expected, oisst_like, write_recipe
 
 FORMS = ["icechunk", "reference.parquet", "reference.json", "reference.icechunk"]
@@ -98,6 +103,46 @@ def test_verify_finds_references_to_files_that_are_gone(folder: Path) -> None:
     done = invoke("verify", place, "--full")
     assert done.code == 1
     assert "sst" in done.out
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("form", ["icechunk", "reference.parquet", "reference.icechunk"])
+def test_killed_at_any_moment_readers_see_the_old_dataset_or_the_new_one(folder: Path, form: str) -> None:
+    paths = oisst_like(folder, 6)
+    old, new = expected(paths[:3]), expected(paths)
+    for path in paths[3:]:
+        path.rename(path.with_suffix(".later"))
+    place = folder / f"out.{form.rpartition('.')[2]}"
+    recipe = write_recipe(folder, target={"format": "zarr"})
+    assert run(recipe, place, form).code == 0
+    for path in paths[3:]:
+        path.with_suffix(".later").rename(path)
+    more = ["--target", place, "--mode", "single", "--overwrite", "--steal-lease", *settings_of(form)]
+    began = time.perf_counter()
+    states = set()
+    moments = random.Random(1)
+    longest = 4.0
+    for _ in range(8):
+        process = subprocess.Popen(
+            command("run", recipe, *more),
+            env=dict(environment()),
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            process.wait(moments.uniform(0.5, longest))
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        found = open_dataset(str(place), chunks=None).load()
+        states.add(found.sizes["time"])
+        assert_same(found, new if found.sizes["time"] == 6 else old)
+    assert states <= {3, 6}
+    assert time.perf_counter() - began < 110
+    done = invoke("run", recipe, *more)
+    assert done.code == 0, done.err
+    assert_same(open_dataset(str(place), chunks=None).load(), new)
 
 
 @pytest.mark.long

@@ -85,6 +85,19 @@ def test_hdf5_codecs_are_listed_in_the_order_of_writing(tmp_path: Path) -> None:
     assert np.frombuffer(never.fill, "<f4")[0] == 5
 
 
+def test_arrays_of_many_chunks_are_listed_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import h5py
+
+    from pangeo_forge.inputs import hdf5_layout
+
+    monkeypatch.setattr(hdf5_layout, "MAX_CHUNKS", 3)
+    with h5py.File(tmp_path / "a.h5", "w") as f:
+        f.create_dataset("a", data=np.arange(12), chunks=(1,))
+    found = stored_arrays("hdf5", str(tmp_path / "a.h5"), ["a"])["a"].offsets
+    assert found is not None
+    assert (np.diff(found) > 0).all()
+
+
 def test_a_difference_of_forms_is_told_in_words() -> None:
     one, two = ChunkForm("<i2", (1, 4), "[]"), ChunkForm("<i2", (1, 5), "[]")
     assert one.difference(two) == "chunks (1, 5) instead of (1, 4)"

@@ -13,7 +13,7 @@ from pangeo_forge.errors import RecipeErrors, TargetError
 from pangeo_forge.recipe.target import Target
 from pangeo_forge.runs.referencing import refuse_settings
 from pangeo_forge.targets.opening import open_dataset
-from pangeo_forge.targets.references import public_url
+from pangeo_forge.targets.references import modified_at, public_url
 from pangeo_forge.targets.virtual_icechunk import prefixes_of
 from tests.targets.referring import (
     assert_same,
@@ -160,6 +160,29 @@ def test_a_missing_input_is_missing_values(folder: Path, form: str) -> None:
     np.testing.assert_array_equal(found["sst"].values[kept], wanted["sst"].values[kept])
 
 
+def test_icechunk_does_not_read_from_an_input_that_was_changed(folder: Path) -> None:
+    import os
+
+    import icechunk
+
+    paths = oisst_like(folder)
+    place = refer(write_recipe(folder, target=target("icechunk")))
+    stat = paths[1].stat()
+    assert opened(place).sizes["time"] == 4
+    paths[1].write_bytes(paths[1].read_bytes()[::-1])
+    os.utime(paths[1], (stat.st_atime, stat.st_mtime + 60))
+    with pytest.raises(icechunk.IcechunkError, match="checksum of the object"):
+        opened(place)
+
+
+def test_moments_of_change_are_understood() -> None:
+    web, disk = modified_at("Wed, 21 Oct 2015 07:28:00 GMT"), modified_at("2015-10-21T07:28:00+00:00")
+    assert web is not None
+    assert web == disk
+    assert modified_at("yesterday, perhaps") is None
+    assert modified_at(None) is None
+
+
 # -- refusals ----------------------------------------------------------------------------------------------------------
 
 
@@ -280,6 +303,14 @@ def test_what_is_there_is_replaced_only_when_asked(folder: Path, form: str) -> N
     with pytest.raises(TargetError, match="T001"):
         refer(recipe)
     assert opened(place).sizes["time"] == 2
+
+
+def test_what_killed_runs_have_left_is_removed(folder: Path) -> None:
+    oisst_like(folder, 2)
+    left = folder / "out" / ".made.parquet.partial-r0"
+    left.mkdir(parents=True)
+    refer(write_recipe(folder, target=target("parquet")))
+    assert [p.name for p in left.parent.iterdir()] == ["made.parquet"]
 
 
 @pytest.mark.parametrize("form", ["json", "parquet"])

@@ -8,6 +8,7 @@ credentials that expire, retries, resumption and ranges, takes over the rest.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 Numbered = tuple[int, FetchItem]
+_ASK_AGAIN = 0.05
+"""Seconds between two looks for one more slot: each look opens all slot files."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,8 @@ class Sweep:
     _idle: list[Lane] = field(default_factory=list)
     _jobs: dict[Any, _Job] = field(default_factory=dict)
     _multi: Any = None
+    _asked: float = 0.0
+    """When all slots were found taken."""
     _origin: str = "://"
     """Scheme and address of the last input of this host: most begin alike."""
 
@@ -133,8 +138,12 @@ class Sweep:
             self._begin(*pair)
 
     def _open_lane(self) -> bool:
+        now = time.monotonic()
+        if self._lanes and now - self._asked < _ASK_AGAIN:
+            return False
         lane = self.make_lane()
         if not lane.admit(self.gate, wait=not self._lanes):
+            self._asked = now
             return False
         self._lanes.append(lane)
         self._idle.append(lane)
