@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pangeo_forge.targets.objects import is_local, local_path
+from pangeo_forge.targets.retries import retried_async
 
 
 def preview(url: str, documents: Mapping[str, bytes], storage_options: Mapping[str, Any] | None = None) -> Any:
@@ -15,7 +16,7 @@ def preview(url: str, documents: Mapping[str, bytes], storage_options: Mapping[s
     class Preview(WrapperStore):  # type: ignore[type-arg]
         async def get(self, key: str, prototype: Any = None, byte_range: Any = None) -> Any:
             if key not in documents:
-                return await super().get(key, prototype, byte_range)
+                return await retried_async(lambda: super(Preview, self).get(key, prototype, byte_range))
             from zarr.core.buffer import default_buffer_prototype
 
             found = (prototype or default_buffer_prototype()).buffer.from_bytes(documents[key])

@@ -9,8 +9,8 @@ what is there when they are refused (see ``conditional.py``).
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 from pangeo_forge.errors import PangeoForgeError, TargetError
 
@@ -49,16 +49,31 @@ def retried(request: Callable[[], T], *, tries: int = TRIES, pause: float | None
     pause: seconds before the second try; later ones double, with jitter. Default: 0.5 s, or what
         ``PANGEO_FORGE_RETRY_PAUSE`` says.
     """
-    from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+    from tenacity import Retrying
+
+    return Retrying(**_policy(tries, pause))(request)
+
+
+async def retried_async(request: Callable[[], Awaitable[T]], *, tries: int = TRIES, pause: float | None = None) -> T:
+    """The same for a coroutine."""
+    from tenacity import AsyncRetrying
+
+    async def attempt() -> T:
+        return await request()
+
+    return await AsyncRetrying(**_policy(tries, pause))(attempt)
+
+
+def _policy(tries: int, pause: float | None) -> dict[str, Any]:
+    from tenacity import retry_if_exception, stop_after_attempt, wait_random_exponential
 
     first = float(os.environ.get("PANGEO_FORGE_RETRY_PAUSE", "0.5")) if pause is None else pause
-    attempts = Retrying(
-        stop=stop_after_attempt(tries),
-        wait=wait_random_exponential(multiplier=first, max=LONGEST_PAUSE),
-        retry=retry_if_exception(is_transient),
-        reraise=True,
-    )
-    return attempts(request)
+    return {
+        "stop": stop_after_attempt(tries),
+        "wait": wait_random_exponential(multiplier=first, max=LONGEST_PAUSE),
+        "retry": retry_if_exception(is_transient),
+        "reraise": True,
+    }
 
 
 def unreachable(error: Exception, url: str) -> Exception:
