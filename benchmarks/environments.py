@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 import subprocess
 import sys
@@ -48,15 +47,3 @@ def _install(place: Path, python: Path, requirements: Sequence[str]) -> None:
         return
     subprocess.run([sys.executable, "-m", "venv", place], check=True)
     subprocess.run([python, "-m", "pip", "install", "-q", *requirements], check=True)
-
-
-def versions(python: Path, names: Sequence[str]) -> dict[str, str]:
-    """Installed versions of some distributions in an environment."""
-    code = "import sys, importlib.metadata as m\nfor n in sys.argv[1:]:\n try: print(n, m.version(n))\n except m.PackageNotFoundError: pass"
-    found = subprocess.run([python, "-c", code, *names], capture_output=True, text=True, check=True).stdout
-    return dict(line.split() for line in found.splitlines())
-
-
-def is_installed(module: str) -> bool:
-    """Whether this interpreter has a module."""
-    return importlib.util.find_spec(module) is not None

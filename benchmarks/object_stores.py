@@ -54,11 +54,11 @@ def main() -> None:
 def measure(clients: dict[str, tuple[Put, Get]], given: argparse.Namespace) -> None:
     """The clients in turns; medians."""
     data = os.urandom(int(given.megabytes * 1e6))
+    half = len(data) // 2
     found: dict[str, list[tuple[float, ...]]] = {name: [] for name in clients}
     for turn in range(given.repeat):
         for name, (put, get) in clients.items():
             keys = [f"{name.replace(' ', '-')}/{turn}/{i}" for i in range(given.objects)]
-            half = len(data) // 2
             puts = timed(lambda key, put=put: put(key, data), keys, given.threads)
             gets = timed(lambda key, get=get: get(key, half // 2, half // 2 + half), keys, given.threads)
             found[name].append((*puts, *gets))

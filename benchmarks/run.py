@@ -23,7 +23,7 @@ from typing import Any
 
 from benchmarks import machine, report
 from benchmarks.archive import make_archive, make_small_inputs
-from benchmarks.comparison import differences, stored_bytes
+from benchmarks.comparison import differences_in_child, stored_bytes
 from benchmarks.environments import REQUIREMENTS, python_of
 from benchmarks.processes import Usage, run
 from benchmarks.works import HERE, OURS, SMALL, TOOLS, WORKS, Work, command, small_command
@@ -93,7 +93,7 @@ def _one(
     problems = [f"exit code {usage.status}, see {log}"] if usage.status else []
     nbytes = stored_bytes(store)
     if checked and not problems:
-        problems = differences(store, files)[:5]
+        problems = differences_in_child(store, archive, len(files))[:5]
     shutil.rmtree(store, ignore_errors=True)
     return {
         "work": work.name, "tool": tool, "turn": turn, "files": len(files), **asdict(usage), "cpu": usage.cpu,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.archive import FIRST
@@ -29,8 +30,6 @@ class Work:
     max_memory: str | None = None
     files: int | None = None
     """Number of files when it is not that of the command line."""
-    targets: Mapping[str, tuple[str, float]] = field(default_factory=dict)
-    """Tool -> (quantity, ratio of ours to it that is wanted at most)."""
 
     def chunks_of(self, count: int) -> dict[str, int]:
         """Chunk lengths for ``count`` files."""
@@ -59,15 +58,13 @@ def command(work: Work, tool: str, archive: Path, count: int, store: Path, works
     if tool != OURS:
         python = python_of(tool, workspace / "environments")
         return [python, HERE / "peers" / PEERS[tool], archive, str(count), chunks, store]
-    recipe = write_recipe(workspace / "recipes", archive, count, work.chunks_of(count))
+    recipe = _write_recipe(workspace / "recipes", archive, count, work.chunks_of(count))
     memory = ["--max-memory", work.max_memory] if work.max_memory else []
     return [sys.executable, "-m", "pangeo_forge", "run", recipe, "--target", store, "--overwrite", *memory]
 
 
-def write_recipe(folder: Path, archive: Path, count: int, chunks: Mapping[str, int]) -> Path:
+def _write_recipe(folder: Path, archive: Path, count: int, chunks: Mapping[str, int]) -> Path:
     """The recipe of the archive."""
-    import datetime as dt
-
     last = FIRST + dt.timedelta(count - 1)
     text = f"""\
 format_version: 1

@@ -9,7 +9,9 @@ import click
 
 from pangeo_forge.cli.options import json_option, storage_option, storage_options
 
-_target_option = click.option("--target", metavar="URL", default=None, help="Where the recipe was run to. [default: arco]")
+_target_option = click.option(
+    "--target", metavar="URL", default=None, help="Where the recipe was run to. [default: arco]"
+)
 
 
 @click.group()
@@ -52,7 +54,14 @@ def list_command(name: str, target: str | None, storage: tuple[str, ...], as_jso
 @versions.command()
 @click.argument("name", metavar="RECIPE|ROOT")
 @_target_option
-@click.option("--keep", metavar="N", type=click.IntRange(min=1), default=3, show_default=True, help="Versions to keep, the latest included.")
+@click.option(
+    "--keep",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    help="Versions to keep, the latest included.",
+)
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 @storage_option
 @json_option

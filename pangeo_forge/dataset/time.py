@@ -357,6 +357,8 @@ def encode(ticks: np.ndarray, units: str, calendar: str, dtype: str = "<i8", mis
         raise _lossy(units, f"do not fit {kind}")
     result = numbers.astype(kind)
     if nat.any():
+        if not info.min <= missing <= info.max:
+            raise _lossy(units, f"are missing in places, and {kind} does not hold {missing}, which says so")
         if (result[~nat] == missing).any():
             raise _lossy(units, f"hold {missing}, the number that says missing,")
         result[nat] = missing

@@ -118,8 +118,11 @@ def _candidates(
     coarse = (time.coarsest(ticks, calendar).units, "<i8")
     if not _is_readable(first.units):
         return [coarse]
-    tried = [(first.units, dtype)] if not np.isnat(ticks).any() or np.dtype(dtype).kind == "f" else []
-    return [*tried, (first.units, integer), (first.units, "<i8"), coarse]
+    if np.isnat(ticks).any():
+        # No integer says "no time" to every reader; NaN does.
+        floating = dtype if np.dtype(dtype).kind == "f" else "<f8"
+        return [(first.units, floating), (first.units, "<f8"), (coarse[0], "<f8"), (first.units, "<i8"), coarse]
+    return [(first.units, dtype), (first.units, integer), (first.units, "<i8"), coarse]
 
 
 def _unseen(families: Sequence[list[Member]], calendar: str) -> TimeCoding:

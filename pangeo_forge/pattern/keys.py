@@ -105,6 +105,29 @@ class ListSequence:
         return [[v.label, _plain(v.fields)] if v.fields else v.label for v in self._values]
 
 
+class SparseSequence:
+    """Some values of a long sequence, at their own positions: what is sent to workers does not grow with the rest."""
+
+    def __init__(self, values: KeySequence, positions: Sequence[int]) -> None:
+        self._length = len(values)
+        self._found = {p: values[p] for p in positions}
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, position: int, /) -> KeyValue:
+        return self._found[position]
+
+    def find(self, written: Any, /) -> int | None:
+        return next((p for p, v in self._found.items() if v.label == str(written)), None)
+
+    def covers(self, written: Any, /) -> bool:
+        return False
+
+    def describe(self) -> Any:
+        return {"length": self._length, "found": [[p, v.label] for p, v in sorted(self._found.items())]}
+
+
 class IntegerSequence:
     """start, start + step ... end: whole numbers."""
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from pangeo_forge.errors import PlanError
-from pangeo_forge.pattern.keys import KeySequence, KeyValue, Part
+from pangeo_forge.pattern.keys import KeySequence, KeyValue, Part, SparseSequence
 from pangeo_forge.pattern.locations import ListedLocations, Locations, PickedLocations, file_name, split_member
 from pangeo_forge.pattern.redaction import redact_url
 from pangeo_forge.pattern.template import Template
@@ -210,6 +210,8 @@ class FilePattern:
         if isinstance(base, Part):
             kept = base.positions
             base, positions = base.values, [kept[i] for i in positions]
+        if isinstance(self.locations, ListedLocations):
+            base = SparseSequence(base, positions)
         keys[axis] = replace(keys[axis], values=Part(base, positions))
         part = replace(self, concat_keys=tuple(keys))
         if not isinstance(self.locations, ListedLocations):

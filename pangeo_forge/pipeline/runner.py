@@ -141,6 +141,10 @@ def ranges(count: int, at_most: int, *, shares: int) -> list[tuple[int, int]]:
 
 
 def _quiet_beam() -> None:
-    # Beam logs hundreds of lines of its own set-up; what a user must know comes from our own log and errors.
+    # Beam logs hundreds of lines of its own set-up; what a user must know comes from our own log and errors. Its workers
+    # also print tracebacks, past the log; the same text is in the error that the runner raises.
+    from apache_beam.runners.worker import sdk_worker
+
+    sdk_worker.print = lambda *_, **__: None
     for name in ("apache_beam", "root"):
         logging.getLogger(name).setLevel(logging.CRITICAL)

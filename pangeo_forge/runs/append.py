@@ -91,9 +91,7 @@ def _append(
         offset=ledger.length,
     )
     total = extension.total
-    grown = replace(
-        ledger, length=extension.after, attrs=total.attrs, arrays=total.arrays, rows=(*ledger.rows, *rows)
-    )
+    grown = replace(ledger, length=extension.after, attrs=total.attrs, arrays=total.arrays, rows=(*ledger.rows, *rows))
     total = replace(total, recipe={**total.recipe, "state": grown.state})
     extension = replace(extension, total=total)
     work = Workspace.of(run.place, extension.window, ledger.state + grown.state)
@@ -221,4 +219,3 @@ def _check_axis(
     axis = template.concat_dims.index(dim)
     labels = {p[axis]: session.archive.label(p) for p in template.positions}
     check_continuation(template, dim, coordinate(ledger, target.whole), labels, settings)
-

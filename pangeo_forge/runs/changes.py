@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 
 from pangeo_forge.dataset.archive import Archive
 from pangeo_forge.errors import InputError, TargetError
@@ -83,7 +84,7 @@ def find_changes(
 
 def _check_order(known: list[tuple[PatternItem, Row]], axis: int) -> None:
     ordered = sorted(known, key=lambda pair: pair[0].index[axis])
-    for (_, one), (item, two) in zip(ordered, ordered[1:], strict=False):
+    for (_, one), (item, two) in pairwise(ordered):
         if two.start < one.start:
             raise TargetError(
                 f"inputs come in another order than those in the store: {item.label} was before {one.identity}",

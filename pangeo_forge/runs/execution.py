@@ -54,7 +54,9 @@ def dry_run_recipe(
 
     settings = pruned(settings or RunSettings(), DRY_RUN_PRUNE)
     with tempfile.TemporaryDirectory(prefix="pangeo-forge-dry-run-") as folder:
-        return run_recipe(recipe, replace(settings, target=f"{folder}/{recipe.id}{ending_of(recipe.target)}"), front_end)
+        return run_recipe(
+            recipe, replace(settings, target=f"{folder}/{recipe.id}{ending_of(recipe.target)}"), front_end
+        )
 
 
 def _run(session: Session, began: dt.datetime) -> RunResult:

@@ -125,9 +125,7 @@ def _window_array(stored: ArrayPlan, array: ArrayTemplate, dim: str, length: int
     return replace(stored, shape=shape, recode=array.recode, merge=array.merge, values=None)
 
 
-def _total_array(
-    stored: ArrayPlan, template: Template, dim: str, length: int, settings: CombineSettings
-) -> ArrayPlan:
+def _total_array(stored: ArrayPlan, template: Template, dim: str, length: int, settings: CombineSettings) -> ArrayPlan:
     shape = tuple(length if d == dim else n for d, n in zip(stored.dims, stored.shape, strict=True))
     attrs = kept_attrs(stored.attrs, template.array(stored.name).attrs, settings.attrs, stored.name)
     return replace(stored, shape=shape, attrs=attrs)

@@ -157,10 +157,9 @@ class Lease:
 
     def _renew_until_stopped(self) -> None:
         while not self._stop.wait(self._seconds / 3):
-            try:
+            # The store may answer again at the next renewal; check() decides.
+            with suppress(Exception):
                 self._renew()
-            except Exception:  # noqa: BLE001 - the store may answer again at the next renewal; check() decides
-                continue
             if self._lost is not None:
                 return
 

@@ -194,4 +194,3 @@ def make_ledger(
         constants,
         rows,
     )
-

@@ -30,7 +30,13 @@ def write_record(objects: ObjectStore, run_id: str, document: Mapping[str, Any])
 
 
 def failure(
-    recipe_id: str, fingerprint: str, run_id: str, began: str, seconds: float, error: BaseException, warnings: tuple[str, ...]
+    recipe_id: str,
+    fingerprint: str,
+    run_id: str,
+    began: str,
+    seconds: float,
+    error: BaseException,
+    warnings: tuple[str, ...],
 ) -> dict[str, Any]:
     """The record of a run that failed or was stopped."""
     from pangeo_forge.runs.versions import installed_versions

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pangeo_forge.errors import TargetError
@@ -23,6 +23,8 @@ class Version:
     is_latest: bool
     state: str | None
     """Names its ledger."""
+    ending: str = ".zarr"
+    """Tells the format."""
 
     def to_json(self) -> dict[str, Any]:
         """For ``--json``."""
@@ -45,16 +47,25 @@ def list_versions(place: Place) -> list[Version]:
         )
     latest = place.latest()[0] or {}
     found = []
-    for name in sorted(_names(place.objects), reverse=True):
-        store = open_objects(place.url_of(name), place.options)
-        if any(store.exists(key) for key in ROOTS[:2]):
-            found.append(Version(name, latest.get("store") == f"{name}.zarr", state_of(store)))
+    for name, ending in sorted(_names(place.objects), reverse=True):
+        store = open_objects(f"{place.home}/{name}{ending}", place.options)
+        is_latest = latest.get("store") == f"{name}{ending}"
+        if ending != ".zarr":
+            # Their versions are named by their runs, of which a record is the end.
+            if is_latest or place.objects.exists(f"runs/{name}.json"):
+                found.append(Version(name, is_latest, None, ending))
+        elif any(store.exists(key) for key in ROOTS[:2]):
+            found.append(Version(name, is_latest, state_of(store)))
     return found
 
 
-def _names(objects: LocalObjects | FsspecObjects) -> set[str]:
-    names = objects.folders()
-    return {n.removesuffix(".zarr") for n in names if n.endswith(".zarr") and not n.startswith(".")}
+def _names(objects: LocalObjects | FsspecObjects) -> set[tuple[str, str]]:
+    """Name and ending of what may be a version."""
+    folders = [n for n in objects.folders() if not n.startswith(".")]
+    found = {(n.removesuffix(e), e) for n in folders for e in (".zarr", ".icechunk", ".parquet") if n.endswith(e)}
+    # References as JSON are no folders; runs tell of them.
+    records = [key.rsplit("/", 1)[-1].removesuffix(".json") for key in objects.list("runs")]
+    return found | {(n, ".json") for n in records if objects.exists(f"{n}.json")}
 
 
 def prune_versions(place: Place, keep: int, *, dry_run: bool = False) -> list[str]:
@@ -69,7 +80,10 @@ def prune_versions(place: Place, keep: int, *, dry_run: bool = False) -> list[st
     if dry_run:
         return [v.name for v in old]
     for version in old:
-        store = open_objects(place.url_of(version.name), place.options)
+        if version.ending == ".json":
+            place.objects.delete(f"{version.name}.json")
+            continue
+        store = open_objects(f"{place.home}/{version.name}{version.ending}", place.options)
         for key in ROOTS:
             # What does not open is not half a dataset.
             store.delete(key)
@@ -111,5 +125,7 @@ def roll_back(place: Place, name: str | None = None) -> str:
             hint="`pangeo-forge versions list` shows them",
         )
     now = dt.datetime.now(dt.UTC).isoformat()
-    place.publish(chosen.name, {"version": chosen.name, "rolled_back": now, "published": now})
+    replace(place, ending=chosen.ending).publish(
+        chosen.name, {"version": chosen.name, "rolled_back": now, "published": now}
+    )
     return chosen.name

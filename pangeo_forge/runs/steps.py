@@ -46,7 +46,14 @@ class Run:
         from pangeo_forge.runs.versions import installed_versions
 
         recipe = self.session.recipe
-        nothing: dict[str, Any] = {"inputs": 0, "input_bytes": 0, "tasks": 0, "bytes_written": 0, "bytes_stored": 0, "plan": {}}
+        nothing: dict[str, Any] = {
+            "inputs": 0,
+            "input_bytes": 0,
+            "tasks": 0,
+            "bytes_written": 0,
+            "bytes_stored": 0,
+            "plan": {},
+        }
         return RunResult(
             recipe_id=recipe.id,
             title=recipe.title,
@@ -100,7 +107,11 @@ def write_tasks(
 
 
 def verify_store(
-    session: Session, template: Template, store: Any, checks: list[dict[str, Any]], part: Mapping[str, slice] | None = None
+    session: Session,
+    template: Template,
+    store: Any,
+    checks: list[dict[str, Any]],
+    part: Mapping[str, slice] | None = None,
 ) -> list[CheckResult]:
     """Sample and checks on a store (an address, or anything that zarr opens); raises when one fails.
 

@@ -33,7 +33,9 @@ def check_checksums(
     tell = tell or progress.Silent()
     tell.start("checksums", len(known))
     with ThreadPoolExecutor(READERS) as pool:
-        problems = [p for p in pool.map(lambda item: _problem(store, item[0], item[1], tell), sorted(known.items())) if p]
+        problems = [
+            p for p in pool.map(lambda item: _problem(store, item[0], item[1], tell), sorted(known.items())) if p
+        ]
     tell.finish("checksums")
     if not problems:
         return CheckResult(name, True, f"{len(known):,} objects", {"objects": len(known)})
@@ -58,12 +60,12 @@ def check_presence(url: str, options: Mapping[str, Any] | None = None) -> CheckR
     if not odd:
         return CheckResult(name, True, f"{len(known):,} objects", {"objects": len(known)})
     shown = "; ".join(odd[:SHOWN])
-    return CheckResult(name, False, f"{len(odd)} of {len(known):,} gone or of another size: {shown}", {"damaged": len(odd)})
+    return CheckResult(
+        name, False, f"{len(odd)} of {len(known):,} gone or of another size: {shown}", {"damaged": len(odd)}
+    )
 
 
-def recorded(
-    url: str, options: Mapping[str, Any] | None = None
-) -> tuple[dict[str, Digest] | None, ObjectStore | None]:
+def recorded(url: str, options: Mapping[str, Any] | None = None) -> tuple[dict[str, Digest] | None, ObjectStore | None]:
     """What was recorded of a store's chunks, and the home that has the records: its root's, or one of its own."""
     state = state_of(open_objects(url, options))
     for home in _homes(url):

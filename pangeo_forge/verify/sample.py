@@ -62,7 +62,7 @@ def compare_samples(
             for piece in _pieces(template, index, rng):
                 if piece.array.name not in names:
                     continue
-                problem = _compare(store, decoded, piece)
+                problem = _compare(store, raw, decoded, piece)
                 name = f"sample of {piece.array.name}"
                 region = ", ".join(f"{d}={s.start}:{s.stop}" for d, s in piece.in_store.items())
                 results.append(CheckResult(name, problem is None, f"{label(index)} [{region}]: {problem or 'equal'}"))
@@ -138,7 +138,7 @@ def _decode(raw: xr.Dataset) -> xr.Dataset:
     return xr.decode_cf(raw, decode_times=xr.coders.CFDatetimeCoder(use_cftime=True), decode_timedelta=False)
 
 
-def _compare(store: xr.Dataset, decoded: xr.Dataset, piece: _Piece) -> str | None:
+def _compare(store: xr.Dataset, raw: xr.Dataset, decoded: xr.Dataset, piece: _Piece) -> str | None:
     """What differs, or None."""
     name = piece.array.name
     if name not in store.variables:
@@ -146,13 +146,26 @@ def _compare(store: xr.Dataset, decoded: xr.Dataset, piece: _Piece) -> str | Non
     if name not in decoded.variables:
         # A concat dim that the files do not name gets its coordinate from the keys; the combine stage checks those.
         return None if name in piece.in_store else _not_missing(store, piece)
-    variable = decoded.variables[name]
+    expected = np.asarray(_region(decoded.variables[name], piece).values)
+    written = np.asarray(store.variables[name].isel(piece.in_store).values)
+    if piece.array.time is not None and expected.shape == written.shape:
+        # Of missing dates nothing can be told: xarray's cftime decoding makes NaN the reference date.
+        known = ~_missing_dates(name, raw.variables[name], piece)
+        expected, written = (expected, written) if known.all() else (expected[known], written[known])
+    return difference(expected, written)
+
+
+def _region(variable: xr.Variable, piece: _Piece) -> xr.Variable:
+    """The piece of an input's variable, in the dims of the array."""
     added = [d for d in piece.array.dims if d not in variable.dims]
-    expected = variable.isel({d: s for d, s in piece.in_input.items() if d in variable.dims})
-    expected = expected.set_dims([*added, *expected.dims])
-    expected = expected.transpose(*piece.array.dims)
-    written = store.variables[name].isel(piece.in_store)
-    return difference(np.asarray(expected.values), np.asarray(written.values))
+    part = variable.isel({d: s for d, s in piece.in_input.items() if d in variable.dims})
+    return part.set_dims([*added, *part.dims]).transpose(*piece.array.dims)
+
+
+def _missing_dates(name: str, raw: xr.Variable, piece: _Piece) -> np.ndarray:
+    numbers = xr.conventions.decode_cf_variable(name, raw, decode_times=False, decode_timedelta=False)
+    values = np.asarray(_region(numbers, piece).values)
+    return np.isnan(values) if values.dtype.kind == "f" else np.zeros(values.shape, bool)
 
 
 def _not_missing(store: xr.Dataset, piece: _Piece) -> str | None:

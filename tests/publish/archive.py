@@ -80,7 +80,9 @@ class Daily:
             "checks": [{"dim": "time", "monotonic": "increasing"}, {"variable": "sst", "min": 0}],
         }
         for name, section in sections.items():
-            document[name] = {**document[name], **section} if isinstance(section, dict) and name in document else section
+            document[name] = (
+                {**document[name], **section} if isinstance(section, dict) and name in document else section
+            )
         path = self.folder / ID / "recipe.yaml"
         path.parent.mkdir(exist_ok=True)
         path.write_text(yaml.safe_dump(document))

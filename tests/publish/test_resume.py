@@ -15,7 +15,6 @@ from pangeo_forge.runs.workspace import unfinished
 from pangeo_forge.targets.zarr import ZarrTarget, exchange
 from tests.publish.archive import Daily, expected, read, tree
 
-
 DAYS = 16
 
 
@@ -57,7 +56,9 @@ FLAKY = InputError("the connection broke", code="I304")
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), FLAKY], ids=["stopped", "flaky"])
-def test_finished_tasks_are_not_done_again(archive: Daily, tasks: Callable[..., list[int]], error: BaseException) -> None:
+def test_finished_tasks_are_not_done_again(
+    archive: Daily, tasks: Callable[..., list[int]], error: BaseException
+) -> None:
     first = tasks(2, error)
     with pytest.raises(BaseException) as caught:  # noqa: PT011  # Beam may wrap what stops it
         archive.run()
@@ -126,7 +127,7 @@ def test_killed_between_visible_and_done(archive: Daily, monkeypatch: pytest.Mon
     monkeypatch.setattr(Place, "publish", real)
     assert archive.run().action in ("build", "nothing")
     np.testing.assert_array_equal(read(store_of(archive))["sst"], expected(range(DAYS)))
-    stores = [p for p in Path(archive.target).rglob("*.zarr")] if archive.target.endswith("arco") else [1]
+    stores = list(Path(archive.target).rglob("*.zarr")) if archive.target.endswith("arco") else [1]
     assert len(stores) == 1
 
 

@@ -106,7 +106,9 @@ def test_versions(bucket: Bucket, tmp_path: Path) -> None:
     assert [v.name for v in list_versions(place)] == [oldest.name]
 
 
-def test_a_bucket_deleted_under_the_run_is_an_error(bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bucket_deleted_under_the_run_is_an_error(
+    bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from pangeo_forge.runs import build
 
     monkeypatch.setenv("PANGEO_FORGE_RETRY_PAUSE", "0.01")

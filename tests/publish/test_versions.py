@@ -135,7 +135,9 @@ def test_storage_options_from_the_command_line(monkeypatch: pytest.MonkeyPatch) 
     from pangeo_forge.cli.options import storage_options
 
     monkeypatch.setenv("MY_SECRET", "s3cr3t")
-    found = storage_options(("anon=true", "endpoint_url=http://x:1", "client_kwargs.region_name=eu", "secret=env:MY_SECRET"))
+    found = storage_options(
+        ("anon=true", "endpoint_url=http://x:1", "client_kwargs.region_name=eu", "secret=env:MY_SECRET")
+    )
     assert found == {
         "anon": True,
         "endpoint_url": "http://x:1",

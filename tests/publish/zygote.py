@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 
-def perform(folder: str, target: str, options: dict[str, Any], given: dict[str, Any], target_section: dict[str, Any]) -> None:
+def perform(
+    folder: str, target: str, options: dict[str, Any], given: dict[str, Any], target_section: dict[str, Any]
+) -> None:
     """One run of the archive in a folder."""
     from tests.publish.archive import Daily
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -82,16 +83,23 @@ def test_failing_checks_leave_main_where_it_was(folder: Path) -> None:
 
 
 @pytest.mark.long
-def test_a_root_keeps_versions_with_a_pointer(folder: Path) -> None:
-    import json
-
+@pytest.mark.parametrize("form", FORMS)
+def test_a_root_keeps_versions_with_a_pointer(folder: Path, form: str) -> None:
     paths = oisst_like(folder)
-    recipe = write_recipe(folder, target={"format": "reference", "reference": {"format": "json"}})
-    done = invoke("run", recipe, "--target", folder / "arco", "--mode", "single")
-    assert done.code == 0, done.err
-    latest = json.loads((folder / "arco" / folder.name / "latest.json").read_text())
-    assert latest["store"].endswith(".json")
-    assert_same(open_dataset(str(folder / "arco" / folder.name / latest["store"])).load(), expected(paths))
+    root, home = folder / "arco", folder / "arco" / folder.name
+    recipe = write_recipe(folder, target={"format": "zarr"})
+    made = []
+    for _ in range(3):
+        assert run(recipe, root, form, "--keep", 2).code == 0
+        made.append(json.loads((home / "latest.json").read_text())["store"])
+    ending = f".{form.rpartition('.')[2]}"
+    assert all(name.endswith(ending) for name in made)
+    assert not (home / made[0]).exists()
+    assert_same(open_dataset(str(home / made[2])).load(), expected(paths))
+    listed = invoke("versions", "list", home, "--json")
+    assert made[1].removesuffix(ending) in listed.out
+    assert invoke("versions", "rollback", home).code == 0
+    assert json.loads((home / "latest.json").read_text())["store"] == made[1]
 
 
 @pytest.mark.long
