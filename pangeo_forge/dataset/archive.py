@@ -19,7 +19,7 @@ from pangeo_forge.inputs.fetch import Cache, FailedInput, FetchedInput, Fetcher,
 from pangeo_forge.inputs.fetch.address import local_path, redact_url
 from pangeo_forge.inputs.fetch.watch import FetchWatch
 from pangeo_forge.inputs.lazy import ArraySource, Locator
-from pangeo_forge.inputs.openers import opened, sniff
+from pangeo_forge.inputs.openers import opened, sniff, unwrapped_path
 from pangeo_forge.inputs.source import InputSource, OpenOptions
 from pangeo_forge.progress import at
 
@@ -191,7 +191,8 @@ class Archive:
         source = self._source(item)
         if source.path is None:
             raise ValueError(f"{source.where} has no local copy to read raw chunks from")
-        found = self._array_cache.get(locators[0].kind, source.path, [entry.array for entry in locators])
+        path = unwrapped_path(source, self._options_of(item)) or source.path
+        found = self._array_cache.get(locators[0].kind, path, [entry.array for entry in locators])
         arrays = [found[entry.array] for entry in locators]
         return [a.with_threads(threads) if threads > 1 and hasattr(a, "with_threads") else a for a in arrays]
 

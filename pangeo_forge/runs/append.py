@@ -13,7 +13,7 @@ from pangeo_forge.runs.agreement import adapted, check_continuation
 from pangeo_forge.runs.build import build
 from pangeo_forge.runs.changes import Changes, find_changes
 from pangeo_forge.runs.extension import Extension, check_constants, coordinate, driven_block, plan_extension, plan_of
-from pangeo_forge.runs.ledger import Ledger, append_fingerprint, is_listed, key_of, make_rows, read_ledger
+from pangeo_forge.runs.ledger import Ledger, append_fingerprint, is_listed, key_of, make_rows, read_ledger, with_filled
 from pangeo_forge.runs.result import RunResult
 from pangeo_forge.runs.session import Session
 from pangeo_forge.runs.steps import (
@@ -81,8 +81,9 @@ def _append(
     _check_axis(session, template, ledger, target, settings)
     extension = plan_extension(template, ledger, session.recipe, session.resources, settings)
     check_constants(extension, target.whole, ledger, digests, settings)
+    absent = prepared.combination.absent
     rows = make_rows(
-        prepared.ledger,
+        with_filled(prepared.ledger, absent.labels if absent else {}, session.pattern),
         session.pattern,
         template,
         extension.dim,

@@ -8,7 +8,7 @@ from typing import Any
 from pangeo_forge.dataset.model import Template
 from pangeo_forge.pipeline.write_task import TaskReport
 from pangeo_forge.plan import Plan
-from pangeo_forge.runs.ledger import Ledger, key_of, make_ledger
+from pangeo_forge.runs.ledger import Ledger, key_of, make_ledger, with_filled
 from pangeo_forge.runs.result import RunResult
 from pangeo_forge.runs.steps import (
     Run,
@@ -43,7 +43,9 @@ def build(run: Run, *, replace_store: bool) -> RunResult:
     plan = session.plan(template)
     session.warnings.extend(template.warnings)
     constants = constants_of(prepared.combination, template)
-    ledger = make_ledger(session.recipe, plan, template, prepared.ledger, session.pattern, run.id, constants)
+    absent = prepared.combination.absent
+    entries = with_filled(prepared.ledger, absent.labels if absent else {}, session.pattern)
+    ledger = make_ledger(session.recipe, plan, template, entries, session.pattern, run.id, constants)
     plan = replace(plan, recipe={**plan.recipe, "state": ledger.state})
     work = Workspace.of(place, plan, ledger.state)
     work.clear_others()

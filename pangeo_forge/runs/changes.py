@@ -13,7 +13,7 @@ from pangeo_forge.errors import InputError, TargetError
 from pangeo_forge.inputs.fetch.address import local_path
 from pangeo_forge.inputs.fetch.local import file_digest
 from pangeo_forge.pattern.pattern import FilePattern, PatternItem
-from pangeo_forge.runs.ledger import Ledger, Row, identity_of
+from pangeo_forge.runs.ledger import FILLED, Ledger, Row, identity_of
 
 SHOWN = 10
 
@@ -60,13 +60,14 @@ def find_changes(
     TargetError: T055 when inputs that the store holds now come in another order.
     """
     rows = {row.identity: row for row in ledger.rows}
-    found = [(item, identity_of(item, listed)) for item in pattern if not item.missing]
-    known = [(item, rows[identity]) for item, identity in found if identity in rows]
-    last = max((item.index[axis] for item, _ in known), default=-1)
-    _check_order(known, axis)
+    found = [(item, identity_of(item, listed)) for item in pattern]
+    placed = [(item, rows[identity]) for item, identity in found if identity in rows]
+    last = max((item.index[axis] for item, _ in placed), default=-1)
+    _check_order(placed, axis)
+    known = [(item, row) for item, row in placed if row.etag != FILLED]
     seen = {row.identity for _, row in known}
-    late = [item for item, identity in found if identity not in rows and item.index[axis] <= last]
-    vanished = [row.identity for row in ledger.rows if row.identity not in seen]
+    late = [item for item, identity in found if identity not in seen and item.index[axis] <= last and not item.missing]
+    vanished = [row.identity for row in ledger.rows if row.identity not in seen and row.etag != FILLED]
     asked = known if recheck is None else known[max(0, len(known) - recheck) :]
     changed: list[str] = []
     gone: list[str] = []
@@ -102,6 +103,9 @@ def _local_verdict(item: PatternItem, row: Row) -> str:
         status = os.stat(path)
     except OSError:
         return "gone"
+    if row.size is None:
+        # A store of many files is read where it is; nothing tells cheaply whether it is the same.
+        return "same"
     if status.st_size != row.size:
         return "changed"
     if datetime.fromtimestamp(status.st_mtime, UTC).isoformat() == row.last_modified:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from pangeo_forge.dataset.model import Template
+from pangeo_forge.dataset.model import Index, Template
 from pangeo_forge.inputs.fetch.address import redact_url
 from pangeo_forge.pattern.pattern import FilePattern, PatternItem
 from pangeo_forge.pipeline.prepare_inputs import LedgerEntry
@@ -23,6 +23,8 @@ from pangeo_forge.recipe.model import Recipe
 from pangeo_forge.targets.objects import ObjectStore
 
 SCHEMA_VERSION = 1
+FILLED = "absent"
+"""Stands for the ETag of an input that did not exist and whose place was filled."""
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,15 @@ def identity_of(item: PatternItem, listed: bool) -> str:
 def is_listed(recipe: Recipe) -> bool:
     """Whether inputs come from a list, so that their number in it means nothing."""
     return recipe.inputs.url is None
+
+
+def with_filled(entries: Iterable[LedgerEntry], absent: Mapping[Index, str], pattern: FilePattern) -> list[LedgerEntry]:
+    """Entries of inputs, and of those that are absent and whose places are filled (``on_missing: fill``)."""
+    filled = [
+        LedgerEntry(index, label, redact_url(pattern.item(index).url), None, FILLED, None, None)
+        for index, label in absent.items()
+    ]
+    return [*entries, *filled]
 
 
 def make_rows(

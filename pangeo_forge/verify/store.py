@@ -26,24 +26,37 @@ def open_store(url: Any, options: Mapping[str, Any] | None = None, *, cftime: bo
     url = store_of(url, options) if isinstance(url, str) else url
     coder: Any = xr.coders.CFDatetimeCoder(use_cftime=True) if cftime else True
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            ds: xr.Dataset = xr.open_zarr(
-                url,
-                consolidated=getattr(url, "supports_consolidated_metadata", True),
-                chunks=None,
-                decode_times=coder,
-                decode_timedelta=False,
-                storage_options=dict(options) if options and isinstance(url, str) and "://" in url else None,
-            )
-            return ds
+        return _open(url, options, coder)
+    except ValueError as error:
+        if not cftime:
+            raise _unopened(url, error) from error
+        # Integer times that begin or end with their fill value: xarray decodes them with pandas, but not with cftime.
+        return open_store(url, options)
     except Exception as error:  # whatever xarray, zarr or fsspec say of a store that does not open
-        raise VerifyError(
-            f"it does not open with xarray: {type(error).__name__}: {error}",
-            code="V002",
-            where=url if isinstance(url, str) else None,
-            hint="is it a Zarr store with consolidated metadata? build it again if it is ours",
-        ) from error
+        raise _unopened(url, error) from error
+
+
+def _open(url: Any, options: Mapping[str, Any] | None, coder: Any) -> xr.Dataset:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ds: xr.Dataset = xr.open_zarr(
+            url,
+            consolidated=getattr(url, "supports_consolidated_metadata", True),
+            chunks=None,
+            decode_times=coder,
+            decode_timedelta=False,
+            storage_options=dict(options) if options and isinstance(url, str) and "://" in url else None,
+        )
+        return ds
+
+
+def _unopened(url: Any, error: Exception) -> VerifyError:
+    return VerifyError(
+        f"it does not open with xarray: {type(error).__name__}: {error}",
+        code="V002",
+        where=url if isinstance(url, str) else None,
+        hint="is it a Zarr store with consolidated metadata? build it again if it is ours",
+    )
 
 
 def verify_written(

@@ -81,3 +81,12 @@ def test_a_plan_takes_no_more_memory_than_it_projects(archive: Path) -> None:
 @pytest.mark.parametrize("seed", range(20))
 def test_random_plans_take_no_more_memory_than_they_project(archive: Path, seed: int) -> None:
     check(random_request(seed, archive))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("tasks", [1, 2])
+def test_two_passes_take_no_more_memory_than_they_project(archive: Path, tasks: int) -> None:
+    chunks = {"time": 24, "lat": 50, "lon": 100}
+    request = {"folder": str(archive), "count": FILES, "chunks": chunks, "shards": None, "compressor": None}
+    found = check(request | {"max_memory": 8_000_000 * tasks, "tasks": tasks})
+    assert found["passes"] == 2

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,3 +118,32 @@ def bucket(request: pytest.FixtureRequest) -> Bucket:
     if request.param == "s3":
         return s3_bucket(request.getfixturevalue("s3_endpoint"))
     return gcs_bucket(request.getfixturevalue("gcs_endpoint"))
+
+
+@pytest.fixture(autouse=True)
+def without_beam(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plain functions that Beam would call, in a loop: the engine is no matter here, and it costs a second a run.
+
+    Tests that kill runs, and those with servers, keep it.
+    """
+    from pangeo_forge.pipeline import stages
+    from pangeo_forge.pipeline.prepare_inputs import InputPreparer, Prepared
+    from pangeo_forge.pipeline.write_task import TaskReport, TaskWriter
+
+    if request.node.get_closest_marker("servers"):
+        return
+
+    def prepare(preparer: InputPreparer, *_: Any) -> Prepared:
+        return preparer.prepare(0, len(preparer.archive.pattern))
+
+    def write(writer: TaskWriter, *given: Any) -> TaskReport:
+        done: Collection[tuple[int, int]] = given[3]
+        report = TaskReport()
+        for stage in range(len(writer.plan.stages)):
+            for number in range(writer.plan.n_tasks(stage)):
+                if (stage, number) not in done:
+                    report = report.merge(writer.run(number, stage))
+        return report
+
+    monkeypatch.setattr(stages, "prepare", prepare)
+    monkeypatch.setattr(stages, "write", write)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from pangeo_forge.errors import PangeoForgeError
-from pangeo_forge.pipeline import stages
-from pangeo_forge.pipeline.prepare_inputs import InputPreparer, Prepared
-from pangeo_forge.pipeline.write_task import TaskReport, TaskWriter
 from pangeo_forge.runs.place import Place
 from pangeo_forge.runs.workspace import unfinished
 from pangeo_forge.targets.objects import LocalObjects
@@ -190,26 +186,6 @@ class PathMachine(Machine):
     form = "x.zarr"
 
 
-@pytest.fixture
-def without_beam(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The plain functions that Beam would call, in a loop."""
-
-    def prepare(preparer: InputPreparer, *_: Any) -> Prepared:
-        return preparer.prepare(0, len(preparer.archive.pattern))
-
-    def write(writer: TaskWriter, *given: Any) -> TaskReport:
-        done: Collection[tuple[int, int]] = given[3]
-        report = TaskReport()
-        for stage in range(len(writer.plan.stages)):
-            for number in range(writer.plan.n_tasks(stage)):
-                if (stage, number) not in done:
-                    report = report.merge(writer.run(number, stage))
-        return report
-
-    monkeypatch.setattr(stages, "prepare", prepare)
-    monkeypatch.setattr(stages, "write", write)
-
-
 def _play(machine: type[Machine], examples: int, steps: int) -> None:
     run_state_machine_as_test(
         machine,
@@ -224,13 +200,13 @@ def _play(machine: type[Machine], examples: int, steps: int) -> None:
 
 
 @pytest.mark.parametrize("machine", [Machine, PathMachine])
-def test_a_few_steps(machine: type[Machine], without_beam: None) -> None:
+def test_a_few_steps(machine: type[Machine]) -> None:
     _play(machine, examples=2, steps=8)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("machine", [Machine, PathMachine])
-def test_many_steps(machine: type[Machine], without_beam: None) -> None:
+def test_many_steps(machine: type[Machine]) -> None:
     """``PANGEO_FORGE_STEPS`` steps (default 1,000)."""
     _play(machine, examples=max(1, STEPS // 50), steps=50)

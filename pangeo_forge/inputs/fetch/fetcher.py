@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import os
 import shutil
 import tempfile
@@ -72,6 +74,9 @@ class Fetcher:
         workers: int = 1,
         scratch: str | None = None,
     ) -> None:
+        # Before anybody imports eccodes, which brings an older libcurl into the process; pycurl then refuses to load.
+        with contextlib.suppress(ImportError):
+            importlib.import_module("pycurl")
         self.options = options or FetchOptions()
         self._own_scratch = None if scratch else tempfile.mkdtemp(prefix="pangeo-forge-fetch-")
         self.scratch = scratch or self._own_scratch or ""

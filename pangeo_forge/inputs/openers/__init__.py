@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,7 +17,7 @@ from pangeo_forge.inputs.unpack import unpack
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["open_dataset", "opened", "sniff"]
+__all__ = ["open_dataset", "opened", "sniff", "unwrapped_path"]
 
 _MODULES = {
     "netcdf3": "netcdf3",
@@ -73,6 +74,13 @@ def opened(source: InputSource, options: OpenOptions | None = None) -> Iterator[
         yield dataset
     finally:
         dataset.close()
+
+
+def unwrapped_path(source: InputSource, options: OpenOptions) -> str | None:
+    """Where the bytes of the format are: the input itself, or what was in an archive (``.gz``, ``.zip`` ...)."""
+    if source.path is None or not os.path.isfile(source.path) or sniff(source.path) not in WRAPPERS:
+        return source.path
+    return _unwrapped(source, options)[0].path
 
 
 def _unwrapped(source: InputSource, options: OpenOptions) -> tuple[InputSource, str]:
