@@ -44,7 +44,8 @@ class PangeoForgeError(Exception):
 
     def __str__(self) -> str:
         where = f"{self.where}: " if self.where else ""
-        hint = f"; {self.hint}" if self.hint else ""
+        # Behind a table the hint has a line of its own.
+        hint = "" if not self.hint else self.hint if self.message.endswith("\n") else f"; {self.hint}"
         return f"{where}{self.message}{hint} [{self.code}]"
 
     def __reduce__(self) -> tuple[Any, ...]:

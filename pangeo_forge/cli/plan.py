@@ -51,12 +51,14 @@ def _show(found: Any) -> None:
 
     for name, value in found.lines():
         click.echo(f"{name:<8} {value}")
-    if found.known is None:
+    if found.known is not None:
+        print_plan(found.known)
+        if found.estimated:
+            click.echo("note     lengths of inputs that were not opened are estimated from the first and last ones")
+    elif found.absent:
+        click.echo("dims     not known: an input that was to be opened is absent")
+    else:
         click.echo("dims     not known before an input is opened: add --probe")
-        return
-    print_plan(found.known)
-    if found.estimated:
-        click.echo("note     lengths of inputs that were not opened are estimated from the first and last ones")
     if found.absent:
         click.echo(click.style(f"absent   {len(found.absent)} of {found.probed} inputs:", fg="red"))
         for label in found.absent:

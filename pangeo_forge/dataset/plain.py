@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from pangeo_forge.inputs.lazy import LazyArray
-from pangeo_forge.inputs.openers import opened, sniff
+from pangeo_forge.inputs.openers import opened, sniff, unwrapped_path
 from pangeo_forge.inputs.source import InputSource, OpenOptions
 
 _ENGINES = {"netcdf4": "h5netcdf", "hdf5": "h5netcdf", "netcdf3": "scipy"}
@@ -55,14 +55,15 @@ def opened_plainly(source: InputSource, options: OpenOptions) -> Iterator[xr.Dat
 
 
 def _by_xarray(source: InputSource, options: OpenOptions) -> xr.Dataset | None:
-    if source.path is None or len(options.groups) != 1 or options.member:
+    path = unwrapped_path(source, options)
+    if path is None or len(options.groups) != 1:
         return None
-    engine = _ENGINES.get(sniff(source.path))
-    if engine is None or (engine == "scipy" and _is_cdf5(source.path)):
+    engine = _ENGINES.get(sniff(path))
+    if engine is None or (engine == "scipy" and _is_cdf5(path)):
         return None
     extra: dict[str, Any] = {} if engine == "scipy" else {"group": options.groups[0], "phony_dims": "sort"}
     try:
-        return xr.open_dataset(source.path, engine=engine, decode_cf=False, cache=False, **extra)
+        return xr.open_dataset(path, engine=engine, decode_cf=False, cache=False, **extra)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from pangeo_forge import progress
-from pangeo_forge.errors import PangeoForgeError
+from pangeo_forge.errors import PangeoForgeError, UsageError
 from pangeo_forge.recipe.model import Recipe
 from pangeo_forge.runs.append import append
 from pangeo_forge.runs.build import build
@@ -84,6 +84,13 @@ def _build_or_append(run: Run) -> RunResult:
     if run.session.recipe.target.append and not settings.rebuild and not settings.overwrite:
         current = place.current()
         if current is not None:
+            if settings.prune:
+                raise UsageError(
+                    "a pruned run cannot append: all inputs that it leaves out would seem to be gone",
+                    code="U031",
+                    where=current,
+                    hint="leave --prune out, or give another --target",
+                )
             return append(run, current)
     return build(run, replace_store=settings.overwrite or settings.rebuild)
 

@@ -39,23 +39,23 @@ class LoadedRecipe:
     def plan(self, *, probe: bool = False, **settings: Any) -> PlanReport:
         """What a run would do; ``probe`` opens the first and last inputs. ``settings``: see :class:`RunSettings`."""
         from pangeo_forge.runs.planning import plan_recipe
-        from pangeo_forge.runs.settings import RunSettings
+        from pangeo_forge.runs.settings import settings_of
 
-        return plan_recipe(self.model, RunSettings(**settings), probe=probe)
+        return plan_recipe(self.model, settings_of(**settings), probe=probe)
 
     def dry_run(self, **settings: Any) -> RunResult:
         """The whole path on the first and last inputs, into a temporary store that is verified and removed."""
         from pangeo_forge.runs.execution import dry_run_recipe
-        from pangeo_forge.runs.settings import RunSettings
+        from pangeo_forge.runs.settings import settings_of
 
-        return dry_run_recipe(self.model, RunSettings(**settings))
+        return dry_run_recipe(self.model, settings_of(**settings))
 
     def run(self, target: str | None = None, **settings: Any) -> RunResult:
         """Turn the inputs into a verified store at ``target``. ``settings``: see :class:`RunSettings`."""
         from pangeo_forge.runs.execution import run_recipe
-        from pangeo_forge.runs.settings import RunSettings
+        from pangeo_forge.runs.settings import settings_of
 
-        return run_recipe(self.model, RunSettings(target=target, **settings))
+        return run_recipe(self.model, settings_of(target=target, **settings))
 
     def __repr__(self) -> str:
         return repr(self.model)

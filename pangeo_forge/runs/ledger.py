@@ -168,7 +168,7 @@ def make_rows(
     run: str,
     offset: int = 0,
 ) -> tuple[Row, ...]:
-    """Rows for inputs, in the order of the pattern."""
+    """Rows for inputs, in the order of their place: the same whether they came at once or one by one."""
     axis = template.concat_dims.index(dim) if dim in template.concat_dims else None
     rows = []
     for entry in sorted(entries, key=lambda e: e.index):
@@ -179,7 +179,7 @@ def make_rows(
         identity = identity_of(pattern.item(entry.index), listed)
         known = (entry.size, entry.etag, entry.last_modified, entry.sha256)
         rows.append(Row(identity, entry.url, *known, start, start + length, run))
-    return tuple(rows)
+    return tuple(sorted(rows, key=lambda row: (row.start, row.stop, row.identity)))
 
 
 def make_ledger(

@@ -11,6 +11,7 @@ import numpy as np
 
 from pangeo_forge import progress
 from pangeo_forge.dataset.model import ArrayTemplate, Template
+from pangeo_forge.errors import InputError
 from pangeo_forge.pattern.pattern import FilePattern
 from pangeo_forge.recipe.model import Recipe
 from pangeo_forge.runs.session import Session, opened_session, pruned
@@ -89,7 +90,13 @@ def plan_recipe(
         if not probe:
             return report
         absent = absent_inputs(session)
-        known, estimated = _probed(recipe, settings, session, front_end)
+        try:
+            known, estimated = _probed(recipe, settings, session, front_end)
+        except InputError:
+            # One of the inputs to open is among the absent ones: all of them are told, not this one only.
+            if not absent:
+                raise
+            known, estimated = None, False
     return replace(report, known=known, estimated=estimated, absent=tuple(absent), probed=len(session.pattern))
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -97,3 +98,19 @@ class RunSettings:
             return self.cache
         home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
         return os.environ.get("PANGEO_FORGE_CACHE") or str(Path(home) / "pangeo-forge")
+
+
+def settings_of(**given: Any) -> RunSettings:
+    """Run settings from keywords, as notebooks give them.
+
+    Raises
+    ------
+    UsageError: U032, a name that is no setting.
+    """
+    known = [f.name for f in fields(RunSettings)]
+    for name in given:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"settings are {', '.join(known)}"
+            raise UsageError(f"there is no setting {name!r}", code="U032", hint=hint)
+    return RunSettings(**given)

@@ -65,7 +65,7 @@ def _consolidated(objects: ObjectStore, url: str) -> CheckResult:
         text = objects.get(".zmetadata")
         if text is None and objects.get(".zgroup") is None:
             raise VerifyError(
-                "there is no Zarr group here", code="V003", where=url, hint="give the path of the store itself, ending in .zarr"
+                "there is no Zarr group here", code="V003", where=url, hint="give the path of the store itself; below a root, `<id>/latest.json` names it (see `pangeo-forge versions list`)"
             )
         known = None if text is None else _parsed(text, ".zmetadata", url)["metadata"]
         own = {key: _document(objects, key) for key in known or {}}

@@ -162,14 +162,18 @@ def _compare(store: xr.Dataset, raw: xr.Dataset, decoded: xr.Dataset, piece: _Pi
 def _offset(raw: xr.Variable, array: ArrayTemplate) -> float:
     """The largest ``add_offset`` of packed numbers: sums with it are only as exact as it is itself."""
     said = (raw.attrs.get("add_offset"), array.packing.add_offset)
-    return max((abs(float(x)) for x in said if x is not None and np.size(x) == 1 and np.asarray(x).dtype.kind in "iuf"), default=0.0)
+    return max(
+        (abs(float(x)) for x in said if x is not None and np.size(x) == 1 and np.asarray(x).dtype.kind in "iuf"),
+        default=0.0,
+    )
 
 
 def _region(variable: xr.Variable, piece: _Piece) -> xr.Variable:
     """The piece of an input's variable, in the dims of the array."""
     added = [d for d in piece.array.dims if d not in variable.dims]
     part = variable.isel({d: s for d, s in piece.in_input.items() if d in variable.dims})
-    return part.set_dims([*added, *part.dims]).transpose(*piece.array.dims)
+    whole: xr.Variable = part.set_dims([*added, *part.dims])
+    return whole.transpose(*piece.array.dims)
 
 
 def _missing_dates(name: str, raw: xr.Variable, piece: _Piece) -> np.ndarray:

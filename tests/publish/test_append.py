@@ -279,6 +279,52 @@ def test_filled_places_are_not_appended_again(archive: Daily) -> None:
     assert caught.value.code == "T054"
 
 
+def test_append_of_several_keys(archive: Daily) -> None:
+    """Two variables in files of their own, two halves of the grid in files of their own: time is the second key."""
+
+    def write(day: int) -> None:
+        for variable in "ab":
+            for half in (0, 1):
+                lat = np.arange(3.0) + 3 * half
+                values = (np.arange(12.0).reshape(1, 3, 4) + 100 * day + 1000 * half + (variable == "b")).astype("f4")
+                ds = xr.Dataset(
+                    {variable: (("time", "lat", "lon"), values)},
+                    coords={"time": ("time", [float(day)], {"units": "days since 2000-01-01"}), "lat": lat},
+                )
+                ds.to_netcdf(archive.folder / "in" / f"{variable}-{half}-{day}.nc", engine="scipy")
+
+    def run(days: int, target: str) -> str:
+        archive.recipe()
+        path = archive.folder / "daily" / "recipe.yaml"
+        document = yaml.safe_load(path.read_text())
+        document["checks"] = []
+        document["target"]["chunks"] = {"time": 2, "lat": 4}
+        document["inputs"] = {
+            "url": f"{archive.folder}/in/{{variable}}-{{half}}-{{time}}.nc",
+            "concat": {"half": {"dim": "lat", "values": [0, 1]}, "time": list(range(days))},
+            "merge": {"variable": ["a", "b"]},
+        }
+        path.write_text(yaml.safe_dump(document))
+        archive.target = target
+        return archive.run(load_recipe(str(path))).action
+
+    for day in range(5):
+        write(day)
+    out = archive.folder / "out"
+    assert run(3, str(out / "x.zarr")) == "build"
+    assert run(5, str(out / "x.zarr")) == "append"
+    assert run(5, str(out / "x.zarr")) == "nothing"
+    assert run(5, str(out / "y.zarr")) == "build"
+    assert tree(out / "x.zarr") == tree(out / "y.zarr")
+
+
+def test_pruned_run_does_not_append(archive: Daily) -> None:
+    archive.run()
+    with pytest.raises(PangeoForgeError) as caught:
+        archive.run(prune=1)
+    assert caught.value.code == "U031"
+
+
 def test_run_records(archive: Daily) -> None:
     first = archive.run()
     archive.write([2], edition=1)

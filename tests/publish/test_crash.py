@@ -62,11 +62,12 @@ def crash(runner: Zygote, folder: Path, what: str, seed: int, form: str, kills: 
     return kill_at_random(runner, archive, given, longest, rng, check, [old, new], kills)
 
 
-@pytest.mark.parametrize("what", ["build", "append", "rebuild"])
+@pytest.mark.parametrize("what", ["build", "append", pytest.param("rebuild", marks=pytest.mark.long)])
 def test_killed_once(runner: Zygote, tmp_path: Path, what: str) -> None:
     crash(runner, tmp_path, what, seed=1, form="root")
 
 
+@pytest.mark.long
 def test_killed_at_a_path_of_its_own(runner: Zygote, tmp_path: Path) -> None:
     crash(runner, tmp_path, "append", seed=2, form="path")
 

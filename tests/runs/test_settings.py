@@ -46,3 +46,12 @@ def test_cache_is_as_given_else_from_the_environment_else_the_users(monkeypatch:
 
 def test_options_with_secrets_are_not_shown() -> None:
     assert "hunter2" not in repr(RunSettings(target_options={"password": "hunter2"}))
+
+
+def test_a_keyword_that_is_no_setting_is_named() -> None:
+    from pangeo_forge.errors import UsageError
+    from pangeo_forge.runs.settings import settings_of
+
+    with pytest.raises(UsageError, match="max_memory"):
+        settings_of(max_mem="4GB")
+    assert settings_of(max_memory="4GB").memory == 4_000_000_000

@@ -61,7 +61,7 @@ def read_value(attribute: Any, place: str, messages: list[str]) -> Any:
 
     kind = attribute.get_type()
     # The space is asked for only where there is no value, which saves a handle for each attribute.
-    space = h5s.SIMPLE if attribute.get_storage_size() else attribute.get_space().get_simple_extent_type()
+    space = h5s.SIMPLE if _has_bytes(attribute) else attribute.get_space().get_simple_extent_type()
     if isinstance(kind, h5t.TypeStringID) and space == h5s.NULL:
         return ""
     dtype = kind.dtype
@@ -84,6 +84,14 @@ def read_value(attribute: Any, place: str, messages: list[str]) -> Any:
     if values.dtype.metadata:
         values = values.view(np.dtype(values.dtype.str)) if values.dtype.kind != "O" else values
     return values[()] if values.ndim == 0 else values[0] if values.shape == (1,) else values
+
+
+def _has_bytes(attribute: Any) -> bool:
+    try:
+        return bool(attribute.get_storage_size())
+    except RuntimeError:
+        # h5py takes the size 0, of an empty attribute, for an error.
+        return False
 
 
 def _text(attribute: Any, kind: Any, place: str, messages: list[str]) -> Any:
