@@ -42,7 +42,9 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(importlib.import_module(f"pangeo_forge.cli.{name}"), name)
         return command
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0] if args else ""
         if name and not name.startswith("-") and name not in COMMANDS:
             from difflib import get_close_matches
@@ -108,7 +110,9 @@ def main(argv: list[str] | None = None) -> None:
         if debug:
             raise
         ours = InternalError(
-            f"{type(error).__name__}: {error}", code="X000", hint="this is our fault: run again with --debug and report it"
+            f"{type(error).__name__}: {error}",
+            code="X000",
+            hint="this is our fault: run again with --debug and report it",
         )
         _fail(str(ours), as_json, ours.to_json())
         code = 2

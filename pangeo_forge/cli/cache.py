@@ -11,7 +11,11 @@ import click
 from pangeo_forge.cli.options import json_option
 
 _cache_option = click.option(
-    "--cache", "place", metavar="URL", default=None, help="The cache. [default: PANGEO_FORGE_CACHE, else the user's cache folder]"
+    "--cache",
+    "place",
+    metavar="URL",
+    default=None,
+    help="The cache. [default: PANGEO_FORGE_CACHE, else the user's cache folder]",
 )
 
 
@@ -45,7 +49,10 @@ def list_command(place: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"ok": True, "entries": [_plain(e) for e in entries]}))
         return
-    print_table(["fetched", "size", "sha256", "url"], [(e.fetched_at, format_bytes(e.size), e.sha256[:12], e.url) for e in entries])
+    print_table(
+        ["fetched", "size", "sha256", "url"],
+        [(e.fetched_at, format_bytes(e.size), e.sha256[:12], e.url) for e in entries],
+    )
     click.echo(f"{len(entries):,} inputs, {format_bytes(sum({e.sha256: e.size for e in entries}.values()))}")
 
 
@@ -70,7 +77,9 @@ def verify(place: str | None, remove: bool, as_json: bool) -> None:
     else:
         for finding in bad:
             click.echo(f"{click.style('damaged', fg='red')} {finding.entry.url}: {finding.problem}")
-        click.echo(f"{len(findings):,} inputs checked, {len(bad):,} damaged" + (" and removed" if bad and remove else ""))
+        click.echo(
+            f"{len(findings):,} inputs checked, {len(bad):,} damaged" + (" and removed" if bad and remove else "")
+        )
     sys.exit(1 if bad else 0)
 
 
@@ -97,7 +106,11 @@ def prune(place: str | None, older_than: str | None, max_size: str | None, dry_r
     most = None if max_size is None else parse_bytes(max_size)
     done = prune_entries(_opened(place), older_than=age, max_bytes=most, dry_run=dry_run)
     if as_json:
-        click.echo(json.dumps({"ok": True, "dry_run": dry_run, "entries": done.entries, "files": done.blobs, "bytes": done.bytes}))
+        click.echo(
+            json.dumps(
+                {"ok": True, "dry_run": dry_run, "entries": done.entries, "files": done.blobs, "bytes": done.bytes}
+            )
+        )
         return
     verb = "would be removed" if dry_run else "removed"
     click.echo(f"{done.entries:,} entries and {done.blobs:,} files, {format_bytes(done.bytes)} {verb}")
@@ -114,4 +127,10 @@ def _opened(place: str | None) -> Any:
 
 
 def _plain(entry: Any) -> dict[str, Any]:
-    return {"url": entry.url, "size": entry.size, "sha256": entry.sha256, "etag": entry.etag, "fetched_at": entry.fetched_at}
+    return {
+        "url": entry.url,
+        "size": entry.size,
+        "sha256": entry.sha256,
+        "etag": entry.etag,
+        "fetched_at": entry.fetched_at,
+    }

@@ -13,7 +13,13 @@ from pangeo_forge.cli.tables import print_plan
 
 @click.command("dry-run")
 @recipe_argument
-@click.option("--prune", metavar="N", type=click.IntRange(min=1), default=None, help="N values of each concat key, first and last ones. [default: 2]")
+@click.option(
+    "--prune",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=None,
+    help="N values of each concat key, first and last ones. [default: 2]",
+)
 @run_options
 @recipe_options
 @json_option

@@ -18,8 +18,16 @@ def recipe_argument(function: F) -> F:
 def recipe_options(function: F) -> F:
     """``--param`` and ``--set``: change a recipe from outside."""
     for option in (
-        click.option("--set", "set_", multiple=True, metavar="PATH=VALUE", help="Override a value, e.g. inputs.concat.time.end=1981-10-01."),
-        click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Give a parameter of the recipe a value."),
+        click.option(
+            "--set",
+            "set_",
+            multiple=True,
+            metavar="PATH=VALUE",
+            help="Override a value, e.g. inputs.concat.time.end=1981-10-01.",
+        ),
+        click.option(
+            "--param", "params", multiple=True, metavar="NAME=VALUE", help="Give a parameter of the recipe a value."
+        ),
     ):
         function = option(function)
     return function
@@ -33,16 +41,61 @@ def json_option(function: F) -> F:
 def run_options(function: F) -> F:
     """Options of commands that move data."""
     for option in (
-        click.option("--max-input-size", metavar="SIZE", default="20GB", show_default=True, help="With --untrusted: size of one input."),
-        click.option("--max-inputs", metavar="N", type=click.IntRange(min=1), default=100_000, show_default=True, help="With --untrusted: number of inputs."),
-        click.option("--allow-scheme", "allow_schemes", type=click.Choice(["http", "ftp", "s3", "gs"]), multiple=True, help="With --untrusted: kinds of URLs besides https."),
-        click.option("--allow-host", "allow_hosts", metavar="HOST", multiple=True, help="With --untrusted: only these hosts (*.example.org for all below) or buckets."),
-        click.option("--untrusted", is_flag=True, help="The recipe is a stranger's: https and public addresses only, no local files, no Python hook."),
+        click.option(
+            "--max-input-size",
+            metavar="SIZE",
+            default="20GB",
+            show_default=True,
+            help="With --untrusted: size of one input.",
+        ),
+        click.option(
+            "--max-inputs",
+            metavar="N",
+            type=click.IntRange(min=1),
+            default=100_000,
+            show_default=True,
+            help="With --untrusted: number of inputs.",
+        ),
+        click.option(
+            "--allow-scheme",
+            "allow_schemes",
+            type=click.Choice(["http", "ftp", "s3", "gs"]),
+            multiple=True,
+            help="With --untrusted: kinds of URLs besides https.",
+        ),
+        click.option(
+            "--allow-host",
+            "allow_hosts",
+            metavar="HOST",
+            multiple=True,
+            help="With --untrusted: only these hosts (*.example.org for all below) or buckets.",
+        ),
+        click.option(
+            "--untrusted",
+            is_flag=True,
+            help="The recipe is a stranger's: https and public addresses only, no local files, no Python hook.",
+        ),
         click.option("--allow-python", is_flag=True, help="Let the recipe's own Python hook run."),
         click.option("--workers", type=click.IntRange(min=1), default=None, help="Tasks at once; default: one a core."),
-        click.option("--mode", type=click.Choice(["threads", "processes", "single"]), default="threads", show_default=True, help="How workers run on this machine."),
-        click.option("--max-memory", metavar="SIZE", default=None, help="Memory that the tasks of a worker may take, e.g. 2GB. [default: 2GB]"),
-        click.option("--cache", metavar="URL", default=None, help="Where copies of remote inputs are kept. [default: the user's cache folder]"),
+        click.option(
+            "--mode",
+            type=click.Choice(["threads", "processes", "single"]),
+            default="threads",
+            show_default=True,
+            help="How workers run on this machine.",
+        ),
+        click.option(
+            "--max-memory",
+            metavar="SIZE",
+            default=None,
+            help="Memory that the tasks of a worker may take, e.g. 2GB. [default: 2GB]",
+        ),
+        click.option(
+            "--cache",
+            metavar="URL",
+            default=None,
+            help="Where copies of remote inputs are kept. [default: the user's cache folder]",
+        ),
     ):
         function = option(function)
     return function

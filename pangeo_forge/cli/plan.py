@@ -15,7 +15,13 @@ from pangeo_forge.cli.run import settings_from
 @click.command()
 @recipe_argument
 @click.option("--probe", is_flag=True, help="Open the first and last inputs; ask for every input whether it exists.")
-@click.option("--prune", metavar="N", type=click.IntRange(min=1), default=None, help="Only N values of each concat key, first and last ones.")
+@click.option(
+    "--prune",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=None,
+    help="Only N values of each concat key, first and last ones.",
+)
 @run_options
 @recipe_options
 @json_option

@@ -20,13 +20,36 @@ from pangeo_forge.cli.options import (
 
 @click.command()
 @recipe_argument
-@click.option("--target", metavar="URL", default=None, help="The store itself when it ends in .zarr; else the root under which <id>/ keeps versions. [default: arco]")
-@click.option("--prune", metavar="N", type=click.IntRange(min=1), default=None, help="Only N values of each concat key, first and last ones.")
+@click.option(
+    "--target",
+    metavar="URL",
+    default=None,
+    help="The store itself when it ends in .zarr; else the root under which <id>/ keeps versions. [default: arco]",
+)
+@click.option(
+    "--prune",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=None,
+    help="Only N values of each concat key, first and last ones.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace a store that an earlier run made at --target.")
 @click.option("--rebuild", is_flag=True, help="Build anew, although the recipe appends to what is there.")
-@click.option("--keep", metavar="N", type=click.IntRange(min=1), default=None, help="Then remove all but the newest N versions. [default: keep all]")
+@click.option(
+    "--keep",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=None,
+    help="Then remove all but the newest N versions. [default: keep all]",
+)
 @click.option("--steal-lease", is_flag=True, help="Take over from a run that holds the dataset and is surely dead.")
-@click.option("--recheck", metavar="N", type=click.IntRange(min=0), default=None, help="With append: ask of the latest N remote inputs only whether they have changed. [default: all]")
+@click.option(
+    "--recheck",
+    metavar="N",
+    type=click.IntRange(min=0),
+    default=None,
+    help="With append: ask of the latest N remote inputs only whether they have changed. [default: all]",
+)
 @storage_option
 @click.option("--no-verify", is_flag=True, help="Do not compare the store with the inputs.")
 @run_options

@@ -14,7 +14,9 @@ from pangeo_forge.cli.options import json_option, storage_option, storage_option
 @click.command()
 @click.argument("store", metavar="STORE")
 @click.option("--recipe", metavar="RECIPE", default=None, help="Also run this recipe's checks on the store.")
-@click.option("--full", is_flag=True, help="Decode every chunk, not only the first and last of each array, and compare checksums.")
+@click.option(
+    "--full", is_flag=True, help="Decode every chunk, not only the first and last of each array, and compare checksums."
+)
 @storage_option
 @json_option
 def verify(store: str, recipe: str | None, full: bool, storage: tuple[str, ...], as_json: bool) -> None:

@@ -98,7 +98,12 @@ class InputPreparer:
                 key = self.archive.concat_values(item)
                 with self.archive.dataset(item) as ds:
                     scan = scan_dataset(
-                        ds, item.index, item.label, self.settings.concat_dims, key=key, decode_times=self.archive.decode_times
+                        ds,
+                        item.index,
+                        item.label,
+                        self.settings.concat_dims,
+                        key=key,
+                        decode_times=self.archive.decode_times,
                     )
                 combination = combination.add(scan) or combination
                 ledger.append(_entry(item, fetched, digest=self.digests))
@@ -116,9 +121,7 @@ def _entry(item: PatternItem, fetched: FetchedInput | None, *, digest: bool = Fa
     sha256 = fetched.sha256
     if digest and sha256 is None and os.path.isfile(fetched.path):
         sha256 = file_digest(fetched.path)
-    return LedgerEntry(
-        item.index, item.label, fetched.url, fetched.size, fetched.etag, fetched.last_modified, sha256
-    )
+    return LedgerEntry(item.index, item.label, fetched.url, fetched.size, fetched.etag, fetched.last_modified, sha256)
 
 
 def is_absent(error: PangeoForgeError) -> bool:

@@ -46,7 +46,9 @@ def _matrix(value: Any) -> dict[str, list[Any]]:
             raise at(problem("R072", f"should be a list of values, not {shown(entries)}", "write [a, b]"), name)
     count = math.prod(len(entries) for entries in value.values())
     if count > MAX_COMBINATIONS:
-        raise problem("R072", f"makes {count:,} recipes, more than {MAX_COMBINATIONS:,}", "split it into several recipe files")
+        raise problem(
+            "R072", f"makes {count:,} recipes, more than {MAX_COMBINATIONS:,}", "split it into several recipe files"
+        )
     return value
 
 

@@ -168,7 +168,8 @@ class Target(Section):
     )  # fmt: skip
     chunk_bytes: Size | None = Field(None, description="With auto: uncompressed bytes of a chunk.", examples=["50MB"])
     chunk_ratio: Ratio | None = Field(
-        None, description="With auto: into how many chunks each dimension is divided, relative to the others; -1 or absent: never divided."
+        None,
+        description="With auto: into how many chunks each dimension is divided, relative to the others; -1 or absent: never divided.",
     )
     shards: Lengths | None = Field(
         None, description="Shard length by dimension, a multiple of the chunk's; Zarr 3 only."

@@ -33,7 +33,11 @@ class LoadedRecipe:
         from pangeo_forge.runs.sources import source_context
 
         return FilePattern.from_inputs(
-            self.model.inputs, folder=self.model.folder, parameters=self.model.parameter_values, now=dt.datetime.now(dt.UTC).date(), context=source_context(self.model)
+            self.model.inputs,
+            folder=self.model.folder,
+            parameters=self.model.parameter_values,
+            now=dt.datetime.now(dt.UTC).date(),
+            context=source_context(self.model),
         )
 
     def plan(self, *, probe: bool = False, **settings: Any) -> PlanReport:

@@ -75,7 +75,11 @@ class PlanReport:
 
 
 def plan_recipe(
-    recipe: Recipe, settings: RunSettings | None = None, front_end: progress.Progress | None = None, *, probe: bool = False
+    recipe: Recipe,
+    settings: RunSettings | None = None,
+    front_end: progress.Progress | None = None,
+    *,
+    probe: bool = False,
 ) -> PlanReport:
     """What a run of ``recipe`` would do.
 

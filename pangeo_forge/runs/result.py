@@ -61,7 +61,10 @@ class RunResult:
         return [
             ("store", self.store),
             ("inputs", f"{self.inputs:,} ({format_bytes(self.input_bytes)})"),
-            ("written", f"{format_bytes(self.bytes_written)}, stored as {format_bytes(self.bytes_stored)} ({ratio:.1f}:1)"),
+            (
+                "written",
+                f"{format_bytes(self.bytes_written)}, stored as {format_bytes(self.bytes_stored)} ({ratio:.1f}:1)",
+            ),
             ("checks", f"{passed} of {len(self.checks)} passed" if self.checks else "not run"),
             ("time", f"{self.seconds:.1f} s"),
         ]

@@ -117,8 +117,13 @@ def opened_session(
         raise PlanError("the pattern has no inputs", code="P001", where=recipe.locate("inputs"), hint="check its keys")
     if settings.guard is not None:
         _refuse_forbidden(pattern, settings.guard)
-    with tempfile.TemporaryDirectory(prefix="pangeo-forge-") as scratch, progress.channel(front_end or progress.Silent()) as channel:
-        archive = Archive(recipe, pattern, _cache(recipe, settings), settings.guard, scratch, settings.allow_python, channel=channel)
+    with (
+        tempfile.TemporaryDirectory(prefix="pangeo-forge-") as scratch,
+        progress.channel(front_end or progress.Silent()) as channel,
+    ):
+        archive = Archive(
+            recipe, pattern, _cache(recipe, settings), settings.guard, scratch, settings.allow_python, channel=channel
+        )
         try:
             yield Session(recipe, settings, pattern, archive, channel, scratch)
         finally:
@@ -161,7 +166,10 @@ def excuse(failed: Sequence[FailedInput], on_missing: str, total: int) -> list[s
             code="I001",
             hint="what was fetched is kept: a second run does the rest only",
         )
-    return [f"{f.label} is absent: {'left out' if on_missing == 'skip' else 'filled'}" for f in sorted(failed, key=lambda f: f.index)]
+    return [
+        f"{f.label} is absent: {'left out' if on_missing == 'skip' else 'filled'}"
+        for f in sorted(failed, key=lambda f: f.index)
+    ]
 
 
 def pruned(settings: RunSettings, n: int) -> RunSettings:

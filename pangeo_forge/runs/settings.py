@@ -66,7 +66,9 @@ class RunSettings:
         parse_bytes(self.max_input_size)
         if self.untrusted and self.allow_python:
             raise UsageError(
-                "an untrusted recipe's Python hook never runs", code="U030", hint="give either --untrusted or --allow-python"
+                "an untrusted recipe's Python hook never runs",
+                code="U030",
+                hint="give either --untrusted or --allow-python",
             )
 
     @property

@@ -29,7 +29,9 @@ def run_checks(ds: xr.Dataset, checks: Sequence[Mapping[str, Any]]) -> list[Chec
             results.extend(_check_attrs(ds, given["attrs"]))
         elif "variables" in given:
             missing = sorted(set(given["variables"]) - set(ds.variables))
-            results.append(CheckResult("variables present", not missing, f"absent: {', '.join(missing)}" if missing else ""))
+            results.append(
+                CheckResult("variables present", not missing, f"absent: {', '.join(missing)}" if missing else "")
+            )
     return results
 
 
@@ -42,12 +44,18 @@ def _check_variable(ds: xr.Dataset, check: Mapping[str, Any]) -> Iterator[CheckR
     figures = {"min": low, "max": high, "missing": missing / count if count else 0.0}
     share = figures["missing"] or 0.0
     if "min" in check:
-        yield CheckResult(f"{name} >= {check['min']}", low is None or low >= check["min"], f"smallest is {low}", figures)
+        yield CheckResult(
+            f"{name} >= {check['min']}", low is None or low >= check["min"], f"smallest is {low}", figures
+        )
     if "max" in check:
-        yield CheckResult(f"{name} <= {check['max']}", high is None or high <= check["max"], f"largest is {high}", figures)
+        yield CheckResult(
+            f"{name} <= {check['max']}", high is None or high <= check["max"], f"largest is {high}", figures
+        )
     if "max_missing" in check:
         limit = check["max_missing"]
-        yield CheckResult(f"{name} missing <= {limit:g}", share <= limit, f"{share:.1%} of the values are missing", figures)
+        yield CheckResult(
+            f"{name} missing <= {limit:g}", share <= limit, f"{share:.1%} of the values are missing", figures
+        )
     if low is None and count and ("min" in check or "max" in check):
         yield CheckResult(f"{name} has values", False, "every value is missing")
 
@@ -89,7 +97,9 @@ def _check_dim(ds: xr.Dataset, check: Mapping[str, Any]) -> Iterator[CheckResult
     index = ds.indexes[dim]
     if "monotonic" in check:
         wanted = check["monotonic"]
-        good = index.is_unique and (index.is_monotonic_increasing if wanted == "increasing" else index.is_monotonic_decreasing)
+        good = index.is_unique and (
+            index.is_monotonic_increasing if wanted == "increasing" else index.is_monotonic_decreasing
+        )
         detail = "" if good else _first_break(index, wanted)
         yield CheckResult(f"{dim} strictly {wanted}", bool(good), detail)
     if "regular" in check:

@@ -65,14 +65,21 @@ def _consolidated(objects: ObjectStore, url: str) -> CheckResult:
         text = objects.get(".zmetadata")
         if text is None and objects.get(".zgroup") is None:
             raise VerifyError(
-                "there is no Zarr group here", code="V003", where=url, hint="give the path of the store itself; below a root, `<id>/latest.json` names it (see `pangeo-forge versions list`)"
+                "there is no Zarr group here",
+                code="V003",
+                where=url,
+                hint="give the path of the store itself; below a root, `<id>/latest.json` names it (see `pangeo-forge versions list`)",
             )
         known = None if text is None else _parsed(text, ".zmetadata", url)["metadata"]
         own = {key: _document(objects, key) for key in known or {}}
     if known is None:
-        return CheckResult("consolidated metadata", False, "there is none: each open reads every array's metadata by itself")
+        return CheckResult(
+            "consolidated metadata", False, "there is none: each open reads every array's metadata by itself"
+        )
     stale = [k for k in known if _without_empty(own[k]) != _without_empty(known[k])]
-    return CheckResult("consolidated metadata", not stale, f"differs from the arrays' own: {', '.join(stale[:SHOWN])}" if stale else "")
+    return CheckResult(
+        "consolidated metadata", not stale, f"differs from the arrays' own: {', '.join(stale[:SHOWN])}" if stale else ""
+    )
 
 
 def _document(objects: ObjectStore, key: str) -> Any:
@@ -106,7 +113,9 @@ def _chunks_present(objects: ObjectStore, name: str, array: Any) -> CheckResult:
     metadata = (".zarray", ".zattrs", "zarr.json", ".zgroup")
     found = sum(1 for key in objects.list(name) if key.rsplit("/", 1)[-1] not in metadata)
     detail = f"{found:,} of {expected:,} objects" + ("; the others are all fill value" if found < expected else "")
-    return CheckResult(f"objects of {name}", found <= expected and (found > 0 or expected == 0 or _may_be_empty(array)), detail)
+    return CheckResult(
+        f"objects of {name}", found <= expected and (found > 0 or expected == 0 or _may_be_empty(array)), detail
+    )
 
 
 def _may_be_empty(array: Any) -> bool:
