@@ -138,6 +138,16 @@ def _unseen(families: Sequence[list[Member]], calendar: str) -> TimeCoding:
                 np.array([n for reference, unit, _ in axes for n in (unit, reference - axes[0][0])], dtype=object)
             )
         )
+    since = _plain_reference(first.units, calendar) if first.units else "1970-01-01"
+    lengths = {unit for _, unit, _ in axes}
+    if axes and len(lengths) == 1 and all(np.dtype(x.dtype).kind == "f" and not x.packing.is_scaled for x in layouts):
+        # Floats keep their unit and are moved to the first reference; a time that has no exact form there is refused.
+        return TimeCoding(TimeUnits(f"{first.units.split()[0]} since {since}", calendar, first.spelling or calendar), "<f8", False)
     name = time.unit_name(fine)
-    since: Any = first.units.split("since", 1)[1].strip() if first.units else "1970-01-01"
     return TimeCoding(TimeUnits(f"{name} since {since}", calendar, first.spelling or calendar), "<i8", False)
+
+
+def _plain_reference(units: str, calendar: str) -> str:
+    """The reference date of units in a form that every reader knows: without zones, which some write as " 0:00"."""
+    reference, _, _ = time.axis(units, calendar)
+    return time.format_tick(np.timedelta64(reference // 1000, "us"), calendar)
