@@ -195,11 +195,19 @@ def _contents(name: str, group: list[Member], settings: CombineSettings) -> Conf
                 m, [g for g in group if g.content and str(g.content.digest) in names], settings, len(names)
             )
         said.append((names[key], m.label))
-    dims = ", ".join(settings.concat_dims)
+    dims = ", ".join(settings.concat_dims) or "the merge keys"
     hint = (
         f"{name!r} does not vary along {dims}, yet inputs differ: give it the dim with expand_dims, "
         "leave it out with drop, allow for noise with combine: {tolerance: ...}, or say combine: {coords: first}"
     )
+    new = [
+        d
+        for d in settings.concat_dims
+        if d not in dict(group[0].layout.inner) and all(d not in m.layout.dims for m in group)
+    ]
+    if group[0].layout.dims == (name,) and new:
+        # The commonest slip: the key is named otherwise than the dimension that it runs along.
+        hint = f"if inputs follow each other along {name!r}, say so: concat: {{{new[0]}: {{dim: {name}, values: ...}}}}; else {hint}"
     return conflict("C009", name, "values", said, hint)
 
 

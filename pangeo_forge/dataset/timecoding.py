@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -142,7 +141,9 @@ def _unseen(families: Sequence[list[Member]], calendar: str) -> TimeCoding:
     lengths = {unit for _, unit, _ in axes}
     if axes and len(lengths) == 1 and all(np.dtype(x.dtype).kind == "f" and not x.packing.is_scaled for x in layouts):
         # Floats keep their unit and are moved to the first reference; a time that has no exact form there is refused.
-        return TimeCoding(TimeUnits(f"{first.units.split()[0]} since {since}", calendar, first.spelling or calendar), "<f8", False)
+        return TimeCoding(
+            TimeUnits(f"{first.units.split()[0]} since {since}", calendar, first.spelling or calendar), "<f8", False
+        )
     name = time.unit_name(fine)
     return TimeCoding(TimeUnits(f"{name} since {since}", calendar, first.spelling or calendar), "<i8", False)
 
