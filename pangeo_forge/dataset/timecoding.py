@@ -17,6 +17,10 @@ from pangeo_forge.dataset.values import ticks_of
 from pangeo_forge.errors import CombineError
 
 
+SECOND = 1_000_000_000
+"""In nanoseconds."""
+
+
 @dataclass(frozen=True)
 class TimeCoding:
     """Units, calendar and dtype of a time variable (and of its bounds) in the target."""
@@ -139,8 +143,12 @@ def _unseen(families: Sequence[list[Member]], calendar: str) -> TimeCoding:
         )
     since = _plain_reference(first.units, calendar) if first.units else "1970-01-01"
     lengths = {unit for _, unit, _ in axes}
-    if axes and len(lengths) == 1 and all(np.dtype(x.dtype).kind == "f" and not x.packing.is_scaled for x in layouts):
-        # Floats keep their unit and are moved to the first reference; a time that has no exact form there is refused.
+    if (
+        len(lengths) == 1
+        and max(lengths) <= SECOND
+        and all(np.dtype(x.dtype).kind == "f" and not x.packing.is_scaled for x in layouts)
+    ):
+        # Seconds in floats keep their unit and are moved to the first reference; in days, fractions would lose their last digits.
         return TimeCoding(
             TimeUnits(f"{first.units.split()[0]} since {since}", calendar, first.spelling or calendar), "<f8", False
         )
