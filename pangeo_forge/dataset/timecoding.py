@@ -16,7 +16,6 @@ from pangeo_forge.dataset.settings import CombineSettings
 from pangeo_forge.dataset.values import ticks_of
 from pangeo_forge.errors import CombineError
 
-
 SECOND = 1_000_000_000
 """In nanoseconds."""
 
