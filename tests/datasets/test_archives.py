@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 
 from . import made
 from .archives import Archive, archives, convert
@@ -55,6 +55,11 @@ def test_random_archives(archive: Archive) -> None:
 @settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
 @given(archives())
 def test_many_random_archives(archive: Archive) -> None:
+    # Packings that differ make floats of all values, and a float64 does not hold netCDF's default fill of an int64 (a hole):
+    # such archives are refused (C040), as they should be.
+    wide = any(v.dtype in ("i8", "u8") for v in archive.variables)
+    differing = len({repr(p) for p in archive.packings}) > 1
+    assume(not (wide and differing and any(s.hole for s in archive.storages)))
     check(archive)
 
 
