@@ -24,6 +24,8 @@ from pangeo_forge.inputs.fetch.failure import from_os_error
 _POLL = 0.02
 _LOOK = 0.05
 """Seconds after which a pause that another process was asked for is noticed."""
+_GIVEN_WAY = 2.0
+"""Seconds after which it is no longer this process that keeps the others waiting."""
 LEASE = 1.0
 """Seconds that a connection may be kept while another process waits for it."""
 
@@ -118,8 +120,11 @@ class HostGate:
             os.close(fd)
 
     def give_way(self) -> None:
-        """Wait after releasing, long enough for those who look for a free slot to find it."""
-        time.sleep(2 * _POLL)
+        """Wait after releasing until those who look for a free slot have one, however slow this machine is today."""
+        latest = time.monotonic() + _GIVEN_WAY
+        time.sleep(_POLL)
+        while self.contended() and time.monotonic() < latest:
+            time.sleep(_POLL)
 
     def throttle(self) -> None:
         """Wait until this request is due by the rate, and until a pause that the server asked for is over."""
