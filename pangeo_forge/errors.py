@@ -10,6 +10,7 @@
     ├── PlanError               1     P...   the work cannot be planned as asked (memory, chunks, empty pattern)
     ├── TargetError             1     T...   the target exists, cannot be written, is full, or is not what it should be
     ├── VerifyError             1     V...   what was written is not what the inputs say
+    ├── AutomationError         1     A...   a recipe's or feedstock's way through checks and scheduled runs is blocked
     ├── UsageError              2     U...   the command was called wrongly
     └── InternalError           2     X...   our fault
 
@@ -100,6 +101,11 @@ class TargetError(PangeoForgeError):
 
 class VerifyError(PangeoForgeError):
     """What was written differs from what the inputs say, or fails a check of the recipe."""
+
+
+class AutomationError(PangeoForgeError):
+    """Automation cannot do what was asked of a repository, a feedstock or a contribution. ``where`` is a file or a
+    revision."""
 
 
 class UsageError(PangeoForgeError):

@@ -14,7 +14,7 @@ from pangeo_forge import errors
 from pangeo_forge.errors import PangeoForgeError, RecipeError, RecipeErrors
 
 PROJECT = Path(__file__).parents[1]
-CODE = re.compile(r"[RICPTVUX]\d{3}")
+CODE = re.compile(r"[RICPTVAUX]\d{3}")
 KINDS = {
     "RecipeError": "R",
     "RecipeErrors": "R",
@@ -23,6 +23,7 @@ KINDS = {
     "PlanError": "P",
     "TargetError": "T",
     "VerifyError": "V",
+    "AutomationError": "A",
     "UsageError": "U",
     "InternalError": "X",
 }
@@ -60,7 +61,7 @@ def _codes_in_source() -> dict[str, set[str]]:
 
 
 def _codes_in_page() -> list[str]:
-    return re.findall(r"^\| ([RICPTVUX]\d{3}) \|", (PROJECT / "docs" / "errors.md").read_text(), re.M)
+    return re.findall(r"^\| ([RICPTVAUX]\d{3}) \|", (PROJECT / "docs" / "errors.md").read_text(), re.M)
 
 
 def test_page_explains_every_code_of_the_source() -> None:

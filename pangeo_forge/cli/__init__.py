@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import importlib
 import json
 import os
 import sys
@@ -11,6 +10,7 @@ from typing import Any
 
 import click
 
+from pangeo_forge.cli.lazy_group import LazyGroup
 from pangeo_forge.errors import InternalError, PangeoForgeError, UsageError
 from pangeo_forge.version import __version__
 
@@ -24,42 +24,18 @@ COMMANDS = {
     "status": "Show what runs did, what readers see, and who works on it.",
     "versions": "List, prune or roll back the versions of a dataset.",
     "cache": "List, verify or prune the cache of inputs.",
+    "ci": "Check contributed recipes and run accepted ones on a schedule.",
     "schema": "Print the JSON Schema of recipes.",
 }
 """Name and one-line help of each command, in the order of a recipe's life. Module and function bear the name with ``_``."""
 
 
-class LazyGroup(click.Group):
-    """A group that knows its commands by name and imports one only when it is called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        name = cmd_name.replace("-", "_")
-        command: click.Command = getattr(importlib.import_module(f"pangeo_forge.cli.{name}"), name)
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        name = args[0] if args else ""
-        if name and not name.startswith("-") and name not in COMMANDS:
-            from difflib import get_close_matches
-
-            near = get_close_matches(name, COMMANDS, n=1)
-            hint = f"did you mean '{near[0]}'?" if near else f"commands are {', '.join(COMMANDS)}"
-            raise click.UsageError(f"there is no command '{name}'; {hint}", ctx)
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=LazyGroup,
+    package=__name__,
+    summaries=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, prog_name="pangeo-forge")
 @click.option("--debug", is_flag=True, help="Show tracebacks and the engine's own log.")
 @click.pass_context

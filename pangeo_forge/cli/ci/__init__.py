@@ -1,0 +1,24 @@
+"""``pangeo-forge ci``: one module a command, imported only when that command is called."""
+
+from __future__ import annotations
+
+import click
+
+from pangeo_forge.cli.lazy_group import LazyGroup
+
+COMMANDS: dict[str, str] = {}
+"""Name and one-line help of each command, in the order of a contribution's life."""
+
+
+@click.group(cls=LazyGroup, package=__name__, summaries=COMMANDS)
+def ci() -> None:
+    """Check contributed recipes and run accepted ones on a schedule.
+
+    Everything that the workflows do, runnable by hand and under cron.
+
+    \b
+    Example:
+      pangeo-forge ci changed --base origin/main
+      pangeo-forge ci due
+      pangeo-forge ci run-due --budget 5h
+    """
