@@ -17,16 +17,19 @@ from pangeo_forge.cli.options import json_option, pairs, recipe_options
 def lint(recipes: tuple[str, ...], params: tuple[str, ...], set_: tuple[str, ...], as_json: bool) -> None:
     """Check recipes without touching any input.
 
-    RECIPE is a file, a folder, or an id under recipes/. All that is wrong is said at once, with file, line and column.
+    RECIPE is a file, a folder, a folder of recipes, or an id under recipes/. All that is wrong is said at once, with file, line and column.
 
     \b
     Example:
       pangeo-forge lint recipes/noaa-oisst
-      pangeo-forge lint recipes/*
+      pangeo-forge lint recipes
     """
+    from pangeo_forge.recipe.lint import expanded
     from pangeo_forge.recipe.lint import lint as lint_recipe
 
-    reports = [lint_recipe(r, params=pairs(params, "--param"), set_=set_) for r in recipes]
+    reports = [
+        lint_recipe(r, params=pairs(params, "--param"), set_=set_) for name in recipes for r in expanded(name)
+    ]
     if as_json:
         click.echo(json.dumps({"ok": all(r.ok for r in reports), "recipes": [r.to_json() for r in reports]}))
     else:

@@ -43,6 +43,14 @@ class LintReport:
         }
 
 
+def expanded(name: str | Path) -> list[str | Path]:
+    """The recipes of a folder of recipes (``recipes/``), by name; else ``name`` itself."""
+    folder = Path(name)
+    if not folder.is_dir() or (folder / "recipe.yaml").exists():
+        return [name]
+    return [path.parent for path in sorted(folder.glob("*/recipe.yaml"))] or [name]
+
+
 def lint(
     recipe: str | Path,
     *,

@@ -59,7 +59,7 @@ class PlanReport:
         rows.append(("inputs", f"{self.inputs:,}"))
         rows += [("first", url) for url in self.first[:SHOWN_URLS]]
         rows += [("last", url) for url in self.last[-1:] if self.inputs > len(self.first)]
-        rows += [("target", ", ".join(f"{k}: {v}" for k, v in self.asked.items()))]
+        rows += [("target", ", ".join(f"{k}: {_plain(v)}" for k, v in self.asked.items()))]
         return rows
 
     def __repr__(self) -> str:
@@ -102,6 +102,13 @@ def plan_recipe(
                 raise
             known, estimated = None, False
     return replace(report, known=known, estimated=estimated, absent=tuple(absent), probed=len(session.pattern))
+
+
+def _plain(value: Any) -> str:
+    """As it is written in a recipe."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{k}: {_plain(v)}" for k, v in value.items()) + "}"
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _from_pattern(recipe: Recipe, pattern: FilePattern) -> PlanReport:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pangeo_forge.recipe.lint import lint
+from pangeo_forge.recipe.lint import expanded, lint
 
 VALID = Path(__file__).parent / "valid"
 
@@ -26,6 +26,16 @@ def test_not_found_is_a_report() -> None:
     report = lint("nowhere")
     assert [e.code for e in report.errors] == ["R080"]
     assert report.to_json()["ok"] is False
+
+
+def test_a_folder_of_recipes_means_all_of_them(tmp_path: Path) -> None:
+    for name in ("b", "a"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "recipe.yaml").touch()
+    assert expanded(tmp_path) == [tmp_path / "a", tmp_path / "b"]
+    assert expanded(tmp_path / "a") == [tmp_path / "a"]
+    assert expanded("noaa-oisst") == ["noaa-oisst"]
+    assert [e.code for e in lint(tmp_path / "a" / "nothing").errors] == ["R080"]
 
 
 def test_meaning_is_checked_though_another_section_is_wrong(tmp_path: Path) -> None:
