@@ -27,9 +27,7 @@ def lint(recipes: tuple[str, ...], params: tuple[str, ...], set_: tuple[str, ...
     from pangeo_forge.recipe.lint import expanded
     from pangeo_forge.recipe.lint import lint as lint_recipe
 
-    reports = [
-        lint_recipe(r, params=pairs(params, "--param"), set_=set_) for name in recipes for r in expanded(name)
-    ]
+    reports = [lint_recipe(r, params=pairs(params, "--param"), set_=set_) for name in recipes for r in expanded(name)]
     if as_json:
         click.echo(json.dumps({"ok": all(r.ok for r in reports), "recipes": [r.to_json() for r in reports]}))
     else:
