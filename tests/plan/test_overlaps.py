@@ -97,12 +97,12 @@ def test_a_million_inputs_are_quick_and_small() -> None:
     n = 1_000_000
     grid = InputGrid(("time",), (n,), np.arange(n), {"time": np.arange(n) * 24}, {"time": np.full(n, 24)})
     target = array("t", {"time": 24 * n})
-    began = time.perf_counter()
+    began = time.process_time()
     for i in range(0, n, 1000):
         pieces = list(grid.overlaps(target, (slice(i * 24, i * 24 + 480),)))
         assert len(pieces) == 20
         assert pieces[0].index == (i,)
-    assert time.perf_counter() - began < 3
+    assert time.process_time() - began < 3
     assert len(repr(grid.to_json())) < 1000
 
 

@@ -104,7 +104,7 @@ def test_tasks_are_numbered() -> None:
 
 def test_a_million_inputs_and_tasks() -> None:
     n = 1_000_000
-    began = time.perf_counter()
+    began = time.process_time()
     template = Template(
         sizes={"time": n, "x": 100_000},
         concat_dims=("time",),
@@ -123,7 +123,7 @@ def test_a_million_inputs_and_tasks() -> None:
     [(target, region)] = back.regions(last)
     assert region[0].stop == n
     assert list(back.overlaps(target, region))[-1].index == (n - 1,)
-    assert time.perf_counter() - began < 10
+    assert time.process_time() - began < 10
 
 
 def test_summary_is_json_and_says_how() -> None:

@@ -258,11 +258,11 @@ def test_members() -> None:
 
 def test_many_inputs_are_made_when_asked_for() -> None:
     recipe = load_recipe(RECIPES / "climsim")
-    began = time.perf_counter()
+    began = time.process_time()
     made = FilePattern.from_inputs(recipe.inputs, folder=recipe.folder)
     assert len(made) == 210_240
     assert made[-1].url.endswith("0009-01-31-85200.nc")
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_cmip6_makes_a_recipe_of_each_entry() -> None:
