@@ -71,6 +71,13 @@ def run_options(function: F) -> F:
             help="With --untrusted: only these hosts (*.example.org for all below) or buckets.",
         ),
         click.option(
+            "--allow-address",
+            "allow_addresses",
+            metavar="IP:PORT",
+            multiple=True,
+            help="With --untrusted: an address that is not public, e.g. of a mirror of your own.",
+        ),
+        click.option(
             "--untrusted",
             is_flag=True,
             help="The recipe is a stranger's: https and public addresses only, no local files, no Python hook.",

@@ -54,6 +54,7 @@ def plan(recipe: str, probe: bool, as_json: bool, **given: Any) -> None:
 
 def _show(found: Any) -> None:
     from pangeo_forge.cli.tables import print_plan
+    from pangeo_forge.plan.layout import format_bytes
 
     for name, value in found.lines():
         click.echo(f"{name:<8} {value}")
@@ -65,6 +66,8 @@ def _show(found: Any) -> None:
         click.echo("dims     not known: an input that was to be opened is absent")
     else:
         click.echo("dims     not known before an input is opened: add --probe")
+    if found.input_bytes is not None:
+        click.echo(f"fetch    {'about ' * (found.sized < found.inputs)}{format_bytes(found.input_bytes)}")
     if found.absent:
         click.echo(click.style(f"absent   {len(found.absent)} of {found.probed} inputs:", fg="red"))
         for label in found.absent:

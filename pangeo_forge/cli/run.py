@@ -104,6 +104,7 @@ def settings_from(given: dict[str, Any]) -> Any:
         allow_python=given["allow_python"],
         verify=not given.get("no_verify", False),
         untrusted=given["untrusted"],
+        allow_addresses=given["allow_addresses"],
         allow_hosts=given["allow_hosts"],
         allow_schemes=("https", *given["allow_schemes"]),
         max_inputs=given["max_inputs"],

@@ -144,10 +144,12 @@ class Archive:
                 found = None if self._is_remote_store(item) else next(fetched) or _as_error(next(failed))
                 yield item, found
 
-    def absent(self, items: Sequence[PatternItem]) -> list[str]:
-        """Labels of those inputs that do not exist or cannot be reached; nothing is fetched."""
+    def ask(self, items: Sequence[PatternItem]) -> tuple[list[str], list[int]]:
+        """Labels of those inputs that do not exist or cannot be reached, and sizes of the others; nothing is fetched."""
         asked = [item for item in items if not self._is_remote_store(item)]
-        return [f"{f.label}: {f.message}" for f in self.fetcher.probe_all([(i.url, i.label) for i in asked])]
+        answers = self.fetcher.ask_all([(i.url, i.label) for i in asked])
+        absent = [f"{f.label}: {f.message}" for f in answers if isinstance(f, FailedInput)]
+        return absent, [r.size for r in answers if not isinstance(r, FailedInput) and r.size is not None]
 
     def _is_remote_store(self, item: PatternItem) -> bool:
         """Inputs that are not copied: OPeNDAP services and Zarr stores."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -41,8 +41,18 @@ class PlanReport:
     absent: tuple[str, ...] = ()
     """Inputs that do not exist, as far as they were probed."""
     probed: int = 0
+    """Inputs that were asked for, of those that the recipe does not declare missing."""
+    sized: int = 0
+    """Of these, inputs whose size the server tells."""
+    sized_bytes: int = 0
     asked: Mapping[str, Any] = field(default_factory=dict)
     """What the recipe asks of the target."""
+
+    @property
+    def input_bytes(self) -> int | None:
+        """Bytes of all inputs, as long as those whose size is known are on average; None: no size is known."""
+        present = self.inputs * (1 - len(self.absent) / self.probed) if self.probed else 0
+        return round(self.sized_bytes / self.sized * present) if self.sized else None
 
     def to_json(self) -> dict[str, Any]:
         """For ``--json``."""
@@ -80,6 +90,7 @@ def plan_recipe(
     front_end: progress.Progress | None = None,
     *,
     probe: bool = False,
+    ask: int | None = None,
 ) -> PlanReport:
     """What a run of ``recipe`` would do.
 
@@ -87,21 +98,22 @@ def plan_recipe(
     ----------
     probe: open the first and last inputs of each concat key (all of each merge key), and ask for every input whether it
         exists. Without it nothing is read: what is not written in the recipe is not known.
+    ask: ask for so many inputs only, spread evenly, the first and the last among them; None: for every one.
     """
     settings = settings or RunSettings()
     with opened_session(recipe, settings, front_end) as session:
         report = _from_pattern(recipe, session.pattern)
         if not probe:
             return report
-        absent = absent_inputs(session)
+        report = _asked(report, session, ask)
         try:
             known, estimated = _probed(recipe, settings, session, front_end)
         except InputError:
             # One of the inputs to open is among the absent ones: all of them are told, not this one only.
-            if not absent:
+            if not report.absent:
                 raise
             known, estimated = None, False
-    return replace(report, known=known, estimated=estimated, absent=tuple(absent), probed=len(session.pattern))
+    return replace(report, known=known, estimated=estimated)
 
 
 def _plain(value: Any) -> str:
@@ -137,14 +149,18 @@ def _from_pattern(recipe: Recipe, pattern: FilePattern) -> PlanReport:
     )
 
 
-def absent_inputs(session: Session) -> list[str]:
-    """Labels of all inputs that the source says do not exist, asked side by side."""
-    items = [item for item in session.pattern if not item.missing]
+def _asked(report: PlanReport, session: Session, ask: int | None) -> PlanReport:
+    """``report`` with what the sources say of the inputs, asked side by side."""
+    pattern, count = session.pattern, len(session.pattern)
+    positions: Iterable[int] = range(count)
+    if ask is not None and ask < count:
+        positions = sorted({round(i * (count - 1) / max(1, ask - 1)) for i in range(ask)})
+    items = [item for item in (pattern[p] for p in positions) if not item.missing]
     session.progress.start("probe", len(items))
-    found = session.archive.absent(items)
+    absent, sizes = session.archive.ask(items)
     session.progress.advance("probe", len(items))
     session.progress.finish("probe")
-    return found
+    return replace(report, absent=tuple(absent), probed=len(items), sized=len(sizes), sized_bytes=sum(sizes))
 
 
 def _probed(

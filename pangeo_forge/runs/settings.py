@@ -53,6 +53,8 @@ class RunSettings:
     """The recipe comes from a stranger: see :attr:`guard`."""
     allow_hosts: tuple[str, ...] = ()
     """Hosts (``example.org``, ``*.example.org``; for s3 and gs: buckets) that an untrusted recipe may read; none: any public one."""
+    allow_addresses: tuple[str, ...] = ()
+    """Addresses with their port (``10.0.0.5:80``) that an untrusted recipe may read though they are not public."""
     allow_schemes: tuple[str, ...] = ("https",)
     """Kinds of URLs that an untrusted recipe may read."""
     max_inputs: int = 100_000
@@ -79,6 +81,7 @@ class RunSettings:
         return Guard(
             schemes=self.allow_schemes,
             hosts=self.allow_hosts,
+            addresses=self.allow_addresses,
             max_size=parse_bytes(self.max_input_size),
             max_count=self.max_inputs,
         )

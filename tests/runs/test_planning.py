@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import pangeo_forge
-from pangeo_forge.runs.planning import PlanReport
+from pangeo_forge.runs.planning import PlanReport, plan_recipe
+from pangeo_forge.runs.settings import RunSettings
 from tests.cli.archive import Archive, make_archive
 
 
@@ -40,6 +41,8 @@ def test_probe_stretches_what_it_saw(probed: PlanReport) -> None:
     assert tuple(ta["shape"]) == (900, 2, 2, 2)
     assert ta["n_chunks"] == 9
     assert probed.absent == ()
+    assert probed.probed == probed.sized == 5
+    assert probed.input_bytes == probed.sized_bytes > 5 * 900 * 2
     assert "dims" in repr(probed)
     assert "<table>" in probed._repr_html_()
 
@@ -62,3 +65,12 @@ def test_recipe_shows_itself(archive: Archive) -> None:
     assert "made-here" in repr(recipe)
     assert "made-here" in recipe._repr_html_()
     assert len(recipe.pattern()) == 5
+
+
+def test_some_inputs_stand_for_all(archive: Archive, probed: PlanReport) -> None:
+    """The first and the last are among those that are asked for."""
+    recipe = pangeo_forge.load_recipe(str(archive.recipe)).model
+    found = plan_recipe(recipe, RunSettings(mode="single"), probe=True, ask=2)
+    assert (found.probed, found.sized) == (2, 2)
+    assert found.input_bytes == pytest.approx(probed.input_bytes, rel=0.01)
+    assert plan_recipe(recipe, RunSettings(mode="single"), probe=True, ask=9).probed == 5

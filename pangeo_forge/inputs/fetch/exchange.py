@@ -202,7 +202,8 @@ class Exchange:
         family, kind, protocol, peer = address
         assert self._guard is not None
         try:
-            self._guard.check_address(peer[0].decode() if isinstance(peer[0], bytes) else peer[0], self.where)
+            address = peer[0].decode() if isinstance(peer[0], bytes) else peer[0]
+            self._guard.check_address(address, self.where, peer[1])
             return socket.socket(family, kind, protocol)
         except BaseException as error:  # noqa: BLE001 - as in _try
             self._error = error

@@ -217,8 +217,12 @@ class Fetcher:
 
     def probe_all(self, items: Iterable[Item]) -> tuple[FailedInput, ...]:
         """All of ``items`` that are absent (``.absent``) or cannot be reached, in order; asks several at a time."""
+        return tuple(f for f in self.ask_all(items) if isinstance(f, FailedInput))
+
+    def ask_all(self, items: Iterable[Item]) -> tuple[Remote | FailedInput, ...]:
+        """What the servers say of each of ``items``, in order; asks several at a time, fetches nothing."""
         found = self._each(enumerate(_item(i) for i in items), self._probe)
-        return tuple(f for _, f in sorted((p for p in found if isinstance(p[1], FailedInput)), key=lambda p: p[0]))  # type: ignore[misc]
+        return tuple(f for _, f in sorted(found, key=lambda p: p[0]))
 
     def discard(self, fetched: FetchedInput) -> None:
         """Delete the local copy if it is a temporary one; the cache keeps its own."""

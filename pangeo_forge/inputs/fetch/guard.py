@@ -16,6 +16,7 @@ from pangeo_forge.inputs.fetch.address import host_of, redact_url, scheme_of
 from pangeo_forge.inputs.fetch.credentials import host_matches
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_PORTS = {"https": 443, "http": 80, "ftp": 21}
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class Guard:
     schemes: tuple[str, ...] = ("https", "http", "ftp", "s3", "gs")
     hosts: tuple[str, ...] = ()
     """Allowed hosts (``example.org``, ``*.example.org``); empty: any public one. For s3 and gs: buckets."""
+    addresses: tuple[str, ...] = ()
+    """Addresses with their port (``127.0.0.1:8123``) that the operator lets through though they are not public."""
     ports: tuple[int, ...] = (80, 443, 21, 8080, 8443)
     allow_private: bool = False
     """True lets loopback and private addresses through; for tests of the rest."""
@@ -51,6 +54,8 @@ class Guard:
             raise self.refusal(shown, "a URL of an untrusted recipe holds no user or password")
         bucket = scheme in ("s3", "gs")
         host = (parts.netloc if bucket else host_of(url)).rstrip(".")
+        if not bucket and self._is_let_through(host, port or _PORTS.get(scheme)):
+            return
         if self.hosts and not host_matches(host, self.hosts):
             raise self.refusal(shown, f"host {host!r} is not on the allow-list")
         if not bucket and port is not None and port not in self.ports and not self.allow_private:
@@ -71,13 +76,17 @@ class Guard:
     def resolved(self, host: str, port: int, where: str) -> str:
         """An address of ``host`` that may be connected to; raises I306 when the first one may not."""
         address = str(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][0])
-        self.check_address(address, where)
+        self.check_address(address, where, port)
         return address
 
-    def check_address(self, address: str, where: str) -> None:
-        """Raise InputError I306 unless ``address`` (an IP, about to be connected to) is a public one."""
-        if not self.allow_private and not _public(address):
+    def check_address(self, address: str, where: str, port: int | None = None) -> None:
+        """Raise InputError I306 unless ``address`` (an IP, about to be connected to) is a public one, or let through."""
+        if not self.allow_private and not _public(address) and not self._is_let_through(address, port):
             raise self.refusal(where, f"{address} is a loopback, private, link-local or reserved address")
+
+    def _is_let_through(self, address: str, port: int | None) -> bool:
+        address = address.strip("[]")
+        return (f"[{address}]:{port}" if ":" in address else f"{address}:{port}") in self.addresses
 
     def check_size(self, size: int, where: str) -> None:
         """Raise InputError I312 when an input is larger than allowed."""

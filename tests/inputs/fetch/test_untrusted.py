@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from pangeo_forge.errors import InputError, UsageError
-from pangeo_forge.inputs.fetch import Guard
+from pangeo_forge.inputs.fetch import Fetcher, FetchOptions, Guard
 from pangeo_forge.inputs.fetch.guarded_client import guarded_client
 from pangeo_forge.runs.settings import RunSettings
 from tests.cli.invocation import Invocation, invoke
@@ -168,3 +168,16 @@ def test_stores_read_in_place_are_refused(tmp_path, form, url):
     recipe = write(tmp_path / "x", {"url": url}, open={"format": form})
     refused(invoke("dry-run", recipe, "--untrusted", "--json", "--mode", "single"), "I001")
     assert "in place" in invoke("dry-run", recipe, "--untrusted", "--mode", "single").err
+
+
+def test_an_address_that_the_operator_lets_through(server) -> None:
+    """This address and port, no other port of it, no name that leads there, no redirect elsewhere."""
+    server.on("/a", lambda r: r.send("200 OK", {}, b"x"))
+    server.on("/away", lambda r: r.send("302 Found", {"Location": "http://127.0.0.1:9/"}))
+    guard = Guard(schemes=("https", "http"), addresses=(f"127.0.0.1:{server.port}",))
+    with Fetcher(FetchOptions(retries=0), guard=guard) as fetcher:
+        assert fetcher.fetch(server.url("/a")).size == 1
+        for url in (server.url("/away"), "http://127.0.0.1:80/a", server.url("/a", "localhost")):
+            with pytest.raises(InputError) as refusal:
+                fetcher.fetch(url)
+            assert refusal.value.code == "I306"
