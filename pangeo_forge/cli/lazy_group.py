@@ -45,7 +45,5 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        if not self.summaries:
-            return
         with formatter.section("Commands"):
             formatter.write_dl(list(self.summaries.items()))

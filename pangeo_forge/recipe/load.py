@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import difflib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pangeo_forge.errors import RecipeError, RecipeErrors
-from pangeo_forge.recipe.model import Recipe
+from pangeo_forge.recipe.model import SECTIONS_THAT_AFFECT_DATA, Recipe
 from pangeo_forge.recipe.parameters import combinations, override, parameter_values, slug, substitute
 from pangeo_forge.recipe.problems import Problem, from_validation, to_errors
 from pangeo_forge.recipe.rules import check_sections, check_written
@@ -118,6 +119,38 @@ def _valid_sections(data: dict[str, Any]) -> dict[str, Any]:
         ):
             valid[name] = data[name]
     return valid
+
+
+def fingerprints(source: Source, now: dt.date | None = None, *, limit: int | None = None) -> dict[str, str]:
+    """The fingerprint of each recipe that a file makes, by id: what tells whether two versions of it mean the same data.
+
+    Only what affects the data is looked at; a recipe that is wrong elsewhere has fingerprints all the same.
+
+    Parameters
+    ----------
+    limit: most recipes of a matrix; of a file that makes more, one fingerprint of its text stands for all.
+
+    Raises
+    ------
+    RecipeErrors: the first recipe that is not valid.
+    """
+    data = source.data()
+    values = parameter_values(data, {}, source, now)
+    found: dict[str, str] = {}
+    for number, combination in enumerate(combinations(data)):
+        if limit is not None and number >= limit:
+            return {
+                "": json.dumps([data.get(k) for k in ("matrix", "parameters", "fetch", *SECTIONS_THAT_AFFECT_DATA)])
+            }
+        filled = substitute(data, {**values, **combination})
+        if combination and "id" in filled:
+            filled["id"] = slug(str(filled["id"]))
+        try:
+            recipe = Recipe.model_validate(filled)
+        except ValidationError as error:
+            raise RecipeErrors(to_errors(from_validation(error), source)) from None
+        found[recipe.id] = recipe.fingerprint()
+    return found
 
 
 def load_recipes(

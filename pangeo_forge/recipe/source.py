@@ -113,7 +113,17 @@ def read_source(path: Path, *, name: str | None = None) -> Source:
     (R004-R006).
     """
     shown = name or str(path)
-    return Source(path, shown, parse(_read_text(path, shown), shown))
+    return Source(path, shown, parse(_text(_read_bytes(path, shown), shown), shown))
+
+
+def source_of(raw: bytes, name: str) -> Source:
+    """A YAML file that is not on disk, such as an earlier version of one; ``name`` is shown in messages.
+
+    Raises
+    ------
+    RecipeErrors: as :func:`read_source`.
+    """
+    return Source(Path(name), name, parse(_text(raw, name), name))
 
 
 def parse(text: str, name: str) -> Node:
@@ -279,7 +289,7 @@ def _plain(node: Node) -> Any:
     return [_plain(v) for v in node.value] if isinstance(node.value, list) else node.value
 
 
-def _read_text(path: Path, name: str) -> str:
+def _read_bytes(path: Path, name: str) -> bytes:
     where = f"{name}:1:1"
     if path.is_symlink():
         raise _single("R002", "the file is a symbolic link, which is not followed", where, "put the file itself there")
@@ -288,9 +298,12 @@ def _read_text(path: Path, name: str) -> str:
         if size > MAX_BYTES:
             hint = "move long lists to a csv file"
             raise _single("R002", f"the file has {size} bytes, more than {MAX_BYTES}", where, hint)
-        raw = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise _single("R002", f"cannot be read: {error.strerror}", where, "check the path") from None
+
+
+def _text(raw: bytes, name: str) -> str:
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

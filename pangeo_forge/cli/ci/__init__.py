@@ -6,7 +6,9 @@ import click
 
 from pangeo_forge.cli.lazy_group import LazyGroup
 
-COMMANDS: dict[str, str] = {}
+COMMANDS = {
+    "changed": "List the recipes that a change touches, and whether their data change.",
+}
 """Name and one-line help of each command, in the order of a contribution's life."""
 
 
