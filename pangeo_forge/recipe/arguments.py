@@ -12,7 +12,6 @@ from pangeo_forge.recipe.section import at, problem, several, shown, suggestion
 from pangeo_forge.recipe.target import _DTYPE
 
 Rule = Callable[[Any], None]
-_HOOK = re.compile(r"[A-Za-z0-9_./-]+\.py:[A-Za-z_][A-Za-z0-9_]*\Z")
 
 NAMES: dict[str, Any] = {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1}
 NAME_OR_NAMES: dict[str, Any] = {"anyOf": [{"type": "string", "minLength": 1}, NAMES]}
@@ -366,15 +365,3 @@ def _edit(data: dict[Any, Any]) -> None:
         value = data["delete"]
         if not isinstance(value, list) or not value or not all(isinstance(v, str) for v in value):
             raise _At(problem("R013", f"should be a list of names, not {shown(value)}", "write [a, b]"), "delete")
-
-
-HOOK: dict[str, Any] = {"type": "string", "pattern": _HOOK.pattern.replace(r"\Z", "$")}
-
-
-def hook(data: Any) -> Any:
-    """``hooks.py:function``, inside the recipe's folder."""
-    if not isinstance(data, str) or not _HOOK.match(data):
-        raise problem("R054", f"{shown(data)} does not name a function", "write hooks.py:function")
-    if data.startswith("/") or ".." in data.split(":")[0].split("/"):
-        raise problem("R054", "the file is outside of the recipe's folder", "put it beside recipe.yaml")
-    return data

@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
 from pangeo_forge.recipe import arguments as a
+from pangeo_forge.recipe.hooks import HOOK, hook
 from pangeo_forge.recipe.origins import ASSIGNMENTS, assignments
 from pangeo_forge.recipe.section import Section, at, nested, problem, shown, suggestion
 
@@ -42,7 +43,7 @@ TRANSFORMS: dict[str, tuple[Check, dict[str, Any], str]] = {
     "fill_value": (a.fill, a.FILL, "The stored value that means missing: {ice: -999}."),
     "decode": (a.decode, a.DECODE, "CF decode here, after attributes were mended."),
     "attrs": (a.attributes, a.ATTRIBUTES, "Set, delete, replace attributes, global or per variable."),
-    "python": (a.hook, a.HOOK, "hooks.py:function, Dataset -> Dataset. Refused unless the operator allows it."),
+    "python": (hook, HOOK, "hooks.py:function, Dataset -> Dataset. Refused unless the operator allows it."),
 }
 """Name: its check, JSON Schema, one-line help. In the order of the documentation."""
 

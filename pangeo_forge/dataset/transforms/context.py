@@ -22,6 +22,8 @@ class Context:
     """Key and URL without secrets, for messages."""
     folder: Path | None = None
     """The recipe's folder: the only place that a hook is loaded from."""
+    sources: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Text of the recipe's Python files by name, where it came with the work: a worker need not see the folder."""
     allow_python: bool = False
     """Whether the operator lets the recipe's own code run."""
     where: str | None = None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
+import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,14 @@ from pangeo_forge.dataset.transforms.values import decode
 from pangeo_forge.dataset.transforms.views import rebuild, variables_of
 from pangeo_forge.errors import RecipeError
 from pangeo_forge.inputs.lazy import LazyArray
+from pangeo_forge.recipe.hooks import function_of
+
+_loading = threading.RLock()
 
 
-def python(ds: xr.Dataset, target: str, *, context: Context, if_present: bool = False) -> xr.Dataset:
+def python(
+    ds: xr.Dataset, target: str | Mapping[str, Any], *, context: Context, if_present: bool = False
+) -> xr.Dataset:
     """Call ``function(ds) -> Dataset`` of a file in the recipe's folder: ``python: hooks.py:function``.
 
     The function gets the dataset as ``xarray.open_dataset`` would give it: decoded, with indexes, read when used.
@@ -30,12 +36,13 @@ def python(ds: xr.Dataset, target: str, *, context: Context, if_present: bool = 
     RecipeError: R208 not allowed, R209 not a function of a file in the recipe's folder, R210 it raised, or
         did not return a Dataset.
     """
+    target = function_of(target)
     if not context.allow_python:
         raise context.error(
             "R208", f"the recipe's own code ({target}) may not run", "the operator may allow it: --allow-python"
         )
-    path, name = _located(target, context)
-    function = _loaded(path, name, context)
+    path, source, name = _located(target, context)
+    function = _loaded(path, source, name, context)
     given = _readable(decode(ds, True, context=context))
     try:
         result = function(given)
@@ -47,10 +54,27 @@ def python(ds: xr.Dataset, target: str, *, context: Context, if_present: bool = 
     return rebuild(result, variables)
 
 
-def _located(target: Any, context: Context) -> tuple[Path, str]:
+def read_sources(files: Iterable[str], context: Context) -> dict[str, str]:
+    """Text of hook files in the recipe's folder, by name: what is sent to workers.
+
+    Raises
+    ------
+    RecipeError: R209.
+    """
+    return {file: _read(file, context)[1] for file in files}
+
+
+def _located(target: Any, context: Context) -> tuple[Path, str, str]:
+    """Where the file is (or was), its text, and the name of the function."""
     file, colon, name = target.rpartition(":") if isinstance(target, str) else ("", "", "")
     if not colon or not name.isidentifier() or not file.endswith(".py"):
         raise context.error("R209", f"{target!r} does not name a function", "write python: hooks.py:function")
+    if file in context.sources:
+        return Path(context.folder or "") / file, context.sources[file], name
+    return *_read(file, context), name
+
+
+def _read(file: str, context: Context) -> tuple[Path, str]:
     if context.folder is None:
         raise context.error("R209", f"the recipe has no folder to load {file} from")
     folder = Path(context.folder).resolve()
@@ -60,24 +84,27 @@ def _located(target: Any, context: Context) -> tuple[Path, str]:
     if not path.is_file():
         near = ", ".join(sorted(p.name for p in folder.glob("*.py"))) or "none"
         raise context.error("R209", f"there is no file {file} in the recipe's folder", f"Python files there: {near}")
-    return path, name
+    try:
+        return path, path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise context.error("R209", f"{file} cannot be read: {error}", "put a plain UTF-8 file there") from error
 
 
-def _loaded(path: Path, name: str, context: Context) -> Callable[[xr.Dataset], Any]:
+def _loaded(path: Path, source: str, name: str, context: Context) -> Callable[[xr.Dataset], Any]:
     # The name tells files of different folders (and versions of one file) apart; once loaded, a module is kept.
-    module_name = f"pangeo_forge_hook_{sha256(str(path).encode() + path.read_bytes()).hexdigest()[:16]}"
-    module = sys.modules.get(module_name)
-    if module is None:
-        spec = importlib.util.spec_from_file_location(module_name, path)
-        if spec is None or spec.loader is None:
-            raise context.error("R209", f"{path.name} cannot be loaded")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[module_name] = module
-        try:
-            spec.loader.exec_module(module)
-        except Exception as error:
-            del sys.modules[module_name]
-            raise _failed(error, path, context) from error
+    module_name = f"pangeo_forge_hook_{sha256(f'{path}{source}'.encode()).hexdigest()[:16]}"
+    with _loading:
+        module = sys.modules.get(module_name)
+        if module is None:
+            module = ModuleType(module_name)
+            module.__file__ = str(path)
+            sys.modules[module_name] = module
+            try:
+                # The operator has allowed it. The text, not the file, is run: the file need not be on this machine.
+                exec(compile(source, str(path), "exec"), module.__dict__)  # noqa: S102
+            except Exception as error:
+                del sys.modules[module_name]
+                raise _failed(error, path, context) from error
     function = getattr(module, name, None)
     if not callable(function):
         known = ", ".join(n for n, v in vars(module).items() if callable(v) and not n.startswith("_")) or "none"
@@ -86,7 +113,7 @@ def _loaded(path: Path, name: str, context: Context) -> Callable[[xr.Dataset], A
 
 
 def _failed(error: Exception, path: Path, context: Context) -> RecipeError:
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).resolve() == path]
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
     line = error.lineno if isinstance(error, SyntaxError) else frames[-1].lineno if frames else None
     at = f"{path.name}:{line}" if line else path.name
     text = str(error).strip().splitlines()
