@@ -11,6 +11,7 @@
     ├── TargetError             1     T...   the target exists, cannot be written, is full, or is not what it should be
     ├── VerifyError             1     V...   what was written is not what the inputs say
     ├── AutomationError         1     A...   a recipe's or feedstock's way through checks and scheduled runs is blocked
+    ├── BakeryError             2     B...   a bakery lacks something, or its engine failed: nothing is wrong with the recipe
     ├── UsageError              2     U...   the command was called wrongly
     └── InternalError           2     X...   our fault
 
@@ -106,6 +107,12 @@ class VerifyError(PangeoForgeError):
 class AutomationError(PangeoForgeError):
     """Automation cannot do what was asked of a repository, a feedstock or a contribution. ``where`` is a file or a
     revision."""
+
+
+class BakeryError(PangeoForgeError):
+    """A bakery lacks something, or its engine failed. ``where`` is the bakery, or the address that did not answer."""
+
+    exit_code = 2
 
 
 class UsageError(PangeoForgeError):

@@ -14,7 +14,7 @@ from pangeo_forge import errors
 from pangeo_forge.errors import PangeoForgeError, RecipeError, RecipeErrors
 
 PROJECT = Path(__file__).parents[1]
-CODE = re.compile(r"[RICPTVAUX]\d{3}")
+CODE = re.compile(r"[RICPTVABUX]\d{3}")
 KINDS = {
     "RecipeError": "R",
     "RecipeErrors": "R",
@@ -24,6 +24,7 @@ KINDS = {
     "TargetError": "T",
     "VerifyError": "V",
     "AutomationError": "A",
+    "BakeryError": "B",
     "UsageError": "U",
     "InternalError": "X",
 }
@@ -61,7 +62,7 @@ def _codes_in_source() -> dict[str, set[str]]:
 
 
 def _codes_in_page() -> list[str]:
-    return re.findall(r"^\| ([RICPTVAUX]\d{3}) \|", (PROJECT / "docs" / "errors.md").read_text(), re.M)
+    return re.findall(r"^\| ([RICPTVABUX]\d{3}) \|", (PROJECT / "docs" / "errors.md").read_text(), re.M)
 
 
 def test_page_explains_every_code_of_the_source() -> None:
@@ -122,7 +123,7 @@ def test_errors_survive_the_way_from_a_worker(name: str) -> None:
     again = pickle.loads(pickle.dumps(error))
     assert type(again) is kind
     assert str(again) == str(error)
-    assert again.exit_code == (2 if KINDS[name] in "UX" else 1)
+    assert again.exit_code == (2 if KINDS[name] in "BUX" else 1)
 
 
 def test_several_errors_of_a_recipe_survive_too() -> None:

@@ -57,7 +57,9 @@ class Archive:
     scratch: str | None = None
     allow_python: bool = False
     channel: str = ""
-    """Where fetching tells its progress."""
+    """Where progress is told."""
+    sources: dict[str, str] = field(default_factory=dict, repr=False)
+    """Text of the files that hold the recipe's own Python, by name."""
     token: str = field(default_factory=lambda: uuid4().hex)
     """All copies of an archive in one process share one fetcher."""
 
@@ -219,7 +221,12 @@ class Archive:
         if not self.recipe.transforms:
             return raw
         context = Context(
-            key=item.key, url=item.url, label=item.label, folder=self.recipe.folder, allow_python=self.allow_python
+            key=item.key,
+            url=item.url,
+            label=item.label,
+            folder=self.recipe.folder,
+            sources=self.sources,
+            allow_python=self.allow_python,
         )
         return apply_transforms(raw, self.recipe.transforms, context)
 

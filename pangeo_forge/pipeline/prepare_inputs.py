@@ -71,8 +71,6 @@ class InputPreparer:
 
     archive: Archive
     settings: CombineSettings
-    channel: str = ""
-    """Where progress is told."""
     digests: bool = False
     """Also read local inputs for their SHA-256, so that a later append can tell a touched file from a changed one."""
 
@@ -85,7 +83,7 @@ class InputPreparer:
 
         An input that fails does not stop the others: all failures are known at the end, at once.
         """
-        tell = progress.at(self.channel)
+        tell = progress.at(self.archive.channel)
         combination = Combination.empty(self.settings)
         ledger: list[LedgerEntry] = []
         failed: list[FailedInput] = []

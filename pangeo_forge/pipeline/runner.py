@@ -45,6 +45,11 @@ class RunnerSettings:
         """Tasks that one worker process works on at the same time."""
         return self.workers if self.mode == "threads" else 1
 
+    @property
+    def travels(self) -> bool:
+        """Whether work goes to other processes than this one."""
+        return self.mode == "processes"
+
     def options(self) -> PipelineOptions:
         """Beam's options for these settings."""
         workers = 1 if self.mode == "single" else self.workers

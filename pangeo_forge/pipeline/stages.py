@@ -12,9 +12,13 @@ without tagged outputs, because Dask's runner runs only the ancestors of the las
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any, Generic, Protocol, TypeVar
 
 from pangeo_forge import progress
 from pangeo_forge.errors import PangeoForgeError
+from pangeo_forge.pipeline.parcel import Parcel, Work
 from pangeo_forge.pipeline.prepare_inputs import InputPreparer, Prepared
 from pangeo_forge.pipeline.refer_inputs import InputReferrer
 from pangeo_forge.pipeline.runner import Mailbox, MergeAll, RunnerSettings, beam, ranges, run_pipeline
@@ -25,49 +29,79 @@ INPUTS_PER_ELEMENT = 64
 TASKS_PER_ELEMENT = 64
 
 
-class _Outcome:
-    """Reports of tasks and the errors of those that failed: errors travel as values and keep code, place and hint."""
-
-    def __init__(self, report: TaskReport, errors: tuple[PangeoForgeError, ...] = ()) -> None:
-        self.report, self.errors = report, errors
-
-    def merge(self, other: _Outcome) -> _Outcome:
-        return _Outcome(self.report.merge(other.report), self.errors + other.errors)
+class _Mergeable(Protocol):
+    def merge(self, other: Any) -> Any: ...
 
 
-def _no_outcome() -> _Outcome:
-    return _Outcome(TaskReport())
+R = TypeVar("R", bound=_Mergeable)
+W = TypeVar("W", bound=Work)
 
 
-class _Prepare(beam.DoFn):  # type: ignore[misc]  # Beam is untyped
-    def __init__(self, preparer: InputPreparer) -> None:
-        self._preparer = preparer
+@dataclass(frozen=True)
+class _Outcome(Generic[R]):
+    """What a worker made of its work, and errors: they travel as values and so keep code, place and hint."""
 
-    def process(self, element: tuple[int, int]) -> Iterator[Prepared]:
-        yield self._preparer.prepare(*element)
+    result: R | None = None
+    errors: tuple[PangeoForgeError, ...] = ()
+
+    def merge(self, other: _Outcome[R]) -> _Outcome[R]:
+        results = [r for r in (self.result, other.result) if r is not None]
+        return _Outcome(reduce(lambda a, b: a.merge(b), results) if results else None, self.errors + other.errors)
+
+    def taken(self, nothing: R) -> R:
+        """The result; raises the first error instead."""
+        if self.errors:
+            raise self.errors[0]
+        return nothing if self.result is None else self.result
 
 
-class _Write(beam.DoFn):  # type: ignore[misc]
-    def __init__(self, writer: TaskWriter | InputReferrer, stage: int, channel: str) -> None:
-        self._writer, self._stage, self._channel = writer, stage, channel
+class _OnWorker(beam.DoFn, Generic[W]):  # type: ignore[misc]  # Beam is untyped
+    """Opens its parcel at the first range that it is given, in the process that does the work."""
 
-    def process(self, element: tuple[int, int]) -> Iterator[_Outcome]:
-        tell = progress.at(self._channel)
+    def __init__(self, parcel: Parcel[W]) -> None:
+        self._parcel = parcel
+        self._opened: W | None = None
+
+    @property
+    def work(self) -> W:
+        if self._opened is None:
+            self._opened = self._parcel.opened()
+        return self._opened
+
+    def process(self, element: tuple[int, int]) -> Iterator[_Outcome[Any]]:
+        try:
+            yield self.outcome(self.work, *element)
+        except PangeoForgeError as error:
+            yield _Outcome(errors=(error,))
+
+    def outcome(self, work: W, start: int, stop: int) -> _Outcome[Any]:
+        raise NotImplementedError
+
+
+class _Prepare(_OnWorker[InputPreparer]):
+    def outcome(self, work: InputPreparer, start: int, stop: int) -> _Outcome[Prepared]:
+        return _Outcome(work.prepare(start, stop))
+
+
+class _Write(_OnWorker[TaskWriter]):
+    def __init__(self, parcel: Parcel[Any], stage: int) -> None:
+        super().__init__(parcel)
+        self._stage = stage
+
+    def outcome(self, work: TaskWriter | InputReferrer, start: int, stop: int) -> _Outcome[TaskReport]:
+        tell = progress.at(work.archive.channel)
         total = TaskReport()
-        for number in range(*element):
-            try:
-                report = self._writer.run(number, self._stage)
-            except PangeoForgeError as error:
-                yield _Outcome(TaskReport(), (error,))
-                return
+        for number in range(start, stop):
+            report = work.run(number, self._stage)
             tell.advance("write", 1, report.written.bytes_raw)
             total = total.merge(report)
-        yield _Outcome(total)
+        return _Outcome(total)
 
 
 def prepare(preparer: InputPreparer, settings: RunnerSettings, scratch: str) -> Prepared:
     """Fetch and scan all inputs of the preparer's archive; the combined result, failures included."""
-    mailbox: Mailbox[Prepared] = Mailbox.within(scratch, "prepared")
+    mailbox: Mailbox[_Outcome[Prepared]] = Mailbox.within(scratch, "prepared")
+    parcel = Parcel.of(preparer, travels=settings.travels)
     elements = ranges(len(preparer.archive.pattern), INPUTS_PER_ELEMENT, shares=settings.workers)
 
     def build(pipeline: beam.Pipeline) -> None:
@@ -75,20 +109,19 @@ def prepare(preparer: InputPreparer, settings: RunnerSettings, scratch: str) -> 
             pipeline
             | "Ranges of inputs" >> beam.Create(elements, reshuffle=False)
             | "Spread inputs" >> beam.Reshuffle()
-            | "Fetch, open, scan" >> beam.ParDo(_Prepare(preparer))
-            | "Combine" >> beam.CombineGlobally(MergeAll(preparer.empty))
+            | "Fetch, open, scan" >> beam.ParDo(_Prepare(parcel))
+            | "Combine" >> beam.CombineGlobally(MergeAll(_Outcome))
             | "Hand over what inputs hold" >> beam.Map(mailbox.put)
         )
 
     run_pipeline(build, settings)
-    return mailbox.take()
+    return mailbox.take().taken(preparer.empty())
 
 
 def write(
     writer: TaskWriter,
     settings: RunnerSettings,
     scratch: str,
-    channel: str = "",
     done: Collection[tuple[int, int]] = (),
 ) -> TaskReport:
     """Do all tasks of the writer's plan, stage after stage, but those that are ``done`` (stage, number) already.
@@ -100,24 +133,22 @@ def write(
     total = TaskReport()
     for stage in range(len(writer.plan.stages)):
         try:
-            outcome = _write_stage(writer, stage, settings, scratch, channel, done)
+            total = total.merge(_write_stage(writer, stage, settings, scratch, done))
         finally:
             # The blocks of this stage are of no use to the next, nor to what this process does afterwards.
             BLOCKS.clear()
-        if outcome.errors:
-            raise outcome.errors[0]
-        total = total.merge(outcome.report)
     return total
 
 
-def refer(referrer: InputReferrer, settings: RunnerSettings, scratch: str, channel: str = "") -> TaskReport:
+def refer(referrer: InputReferrer, settings: RunnerSettings, scratch: str) -> TaskReport:
     """Make references to all inputs of the referrer's archive.
 
     Raises
     ------
     PangeoForgeError: the first error of an input, as it was raised in the worker.
     """
-    mailbox: Mailbox[_Outcome] = Mailbox.within(scratch, "referred")
+    mailbox: Mailbox[_Outcome[TaskReport]] = Mailbox.within(scratch, "referred")
+    parcel = Parcel.of(referrer, travels=settings.travels)
     elements = ranges(len(referrer.grid), INPUTS_PER_ELEMENT, shares=settings.workers)
 
     def build(pipeline: beam.Pipeline) -> None:
@@ -125,16 +156,13 @@ def refer(referrer: InputReferrer, settings: RunnerSettings, scratch: str, chann
             pipeline
             | "Ranges of inputs" >> beam.Create(elements, reshuffle=False)
             | "Spread inputs" >> beam.Reshuffle()
-            | "Find byte ranges" >> beam.ParDo(_Write(referrer, 0, channel))
-            | "Join references" >> beam.CombineGlobally(MergeAll(_no_outcome))
+            | "Find byte ranges" >> beam.ParDo(_Write(parcel, 0))
+            | "Join references" >> beam.CombineGlobally(MergeAll(_Outcome))
             | "Hand over references" >> beam.Map(mailbox.put)
         )
 
     run_pipeline(build, settings)
-    outcome = mailbox.take()
-    if outcome.errors:
-        raise outcome.errors[0]
-    return outcome.report
+    return mailbox.take().taken(TaskReport())
 
 
 def _undone(element: tuple[int, int], stage: int, done: Collection[tuple[int, int]]) -> Iterator[tuple[int, int]]:
@@ -156,25 +184,25 @@ def _write_stage(
     stage: int,
     settings: RunnerSettings,
     scratch: str,
-    channel: str,
     done: Collection[tuple[int, int]],
-) -> _Outcome:
-    mailbox: Mailbox[_Outcome] = Mailbox.within(scratch, f"written-{stage}")
+) -> TaskReport:
+    mailbox: Mailbox[_Outcome[TaskReport]] = Mailbox.within(scratch, f"written-{stage}")
     elements = ranges(writer.plan.n_tasks(stage), TASKS_PER_ELEMENT, shares=settings.workers)
     if done:
         elements = [part for element in elements for part in _undone(element, stage, done)]
     if not elements:
-        return _no_outcome()
+        return TaskReport()
+    parcel = Parcel.of(writer, travels=settings.travels)
 
     def build(pipeline: beam.Pipeline) -> None:
         _ = (
             pipeline
             | "Ranges of tasks" >> beam.Create(elements, reshuffle=False)
             | "Spread tasks" >> beam.Reshuffle()
-            | "Pull slices, put chunks" >> beam.ParDo(_Write(writer, stage, channel))
-            | "Add up" >> beam.CombineGlobally(MergeAll(_no_outcome))
+            | "Pull slices, put chunks" >> beam.ParDo(_Write(parcel, stage))
+            | "Add up" >> beam.CombineGlobally(MergeAll(_Outcome))
             | "Hand over what was done" >> beam.Map(mailbox.put)
         )
 
     run_pipeline(build, settings)
-    return mailbox.take()
+    return mailbox.take().taken(TaskReport())

@@ -89,12 +89,6 @@ def function_of(arguments: Any) -> Any:
     return arguments.get("function") if isinstance(arguments, dict) else arguments
 
 
-def files_of(transforms: Iterable[Transform]) -> list[str]:
-    """The Python files of a recipe's hooks, each once."""
-    functions = [function_of(t.arguments) for t in transforms if t.name == "python"]
-    return list(dict.fromkeys(str(f).rpartition(":")[0] for f in functions))
-
-
 def requirements_of(transforms: Iterable[Transform]) -> list[str]:
     """What the hooks of a recipe need besides this program, each once, in the order of the recipe."""
     found: dict[str, None] = {}

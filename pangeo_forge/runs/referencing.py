@@ -138,6 +138,6 @@ def make_references(session: Session, template: Template, plan: Plan, forms: For
     referrer = InputReferrer(template, plan.inputs, session.archive, forms, plan.zarr_format)
     session.progress.start("write", len(plan.inputs))
     runner = RunnerSettings(session.settings.mode, session.settings.worker_count)
-    report = refer(referrer, runner, session.scratch, session.channel)
+    report = refer(referrer, runner, session.scratch)
     session.progress.finish("write")
     return report

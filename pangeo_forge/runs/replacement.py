@@ -87,7 +87,7 @@ def _write(session: Session, plan: Plan, template: Template, target: IcechunkTar
     between = ChunkStore(f"{session.scratch}/intermediate", threads=threads) if plan.intermediate else None
     writer = TaskWriter(plan, template, session.archive, target, between)
     session.progress.start("write", sum(stage.n_tasks for stage in plan.stages), plan.nbytes)
-    report = write(writer, RunnerSettings(session.settings.mode, threads), session.scratch, session.channel)
+    report = write(writer, RunnerSettings(session.settings.mode, threads), session.scratch)
     session.progress.finish("write")
     return report
 

@@ -54,6 +54,7 @@ class Session:
         ------
         InputError: I001, all inputs that failed, at once (and ``on_missing`` does not excuse).
         """
+        self._check_hooks()
         if self.settings.mode == "threads":
             self.archive.start_ahead(self.settings.worker_count)
         from pangeo_forge.pipeline.runner import RunnerSettings
@@ -63,7 +64,7 @@ class Session:
         if self.settings.prune:
             # What pruning leaves out is no gap of the archive.
             combine = replace(combine, gaps="allow")
-        preparer = InputPreparer(self.archive, combine, self.channel, digests=bool(self.recipe.target.append))
+        preparer = InputPreparer(self.archive, combine, digests=bool(self.recipe.target.append))
         self.progress.start("inputs", len(self.pattern))
         prepared = prepare(preparer, RunnerSettings(self.settings.mode, self.settings.worker_count), self.scratch)
         self.archive.tell_fetched()
@@ -73,6 +74,25 @@ class Session:
         if self.recipe.inputs.on_missing == "fill":
             return replace(prepared, combination=replace(prepared.combination, absent=self._absent(prepared)))
         return prepared
+
+    def _check_hooks(self) -> None:
+        """Find out before anything is fetched that the recipe's own code may not run, or lacks something.
+
+        Raises
+        ------
+        RecipeError: R208, R209.
+        BakeryError: B110.
+        """
+        if not any(t.name == "python" for t in self.recipe.transforms):
+            return
+        from pangeo_forge.dataset.transforms.context import Context
+        from pangeo_forge.dataset.transforms.hook import read_sources
+        from pangeo_forge.pipeline.environment import check_requirements
+        from pangeo_forge.recipe.hooks import requirements_of
+
+        context = Context(folder=self.recipe.folder, allow_python=self.archive.allow_python)
+        self.archive.sources.update(read_sources(self.recipe.transforms, context))
+        check_requirements(requirements_of(self.recipe.transforms))
 
     def _absent(self, prepared: Prepared) -> Absent:
         """Inputs whose places are filled: those that are not there, and those that the recipe declares missing."""

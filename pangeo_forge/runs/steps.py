@@ -100,7 +100,7 @@ def write_tasks(
     writer = TaskWriter(plan, template, session.archive, target, between, work.journal, place is not None, stored)
     session.progress.start("write", total - len(done), plan.nbytes)
     runner = RunnerSettings(session.settings.mode, session.settings.worker_count)
-    report = before.merge(write(writer, runner, session.scratch, session.channel, done))
+    report = before.merge(write(writer, runner, session.scratch, done))
     refuse_changed(session.seen)
     session.progress.finish("write")
     return report

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,8 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Archive:
 def _preparer(archive: Archive, tell: str = "") -> Iterator[InputPreparer]:
     recipe = load_recipe(archive.recipe)
     with opened_session(recipe, RunSettings()) as session:
-        yield InputPreparer(session.archive, CombineSettings.from_recipe(recipe), tell)
+        inputs = replace(session.archive, channel=tell) if tell else session.archive
+        yield InputPreparer(inputs, CombineSettings.from_recipe(recipe))
 
 
 # -- prepare ---------------------------------------------------------------------------------------------------------

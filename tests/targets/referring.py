@@ -63,7 +63,7 @@ def refer(
 
 def _refer(session: Session, place: Path, inspect: Any) -> None:
     recipe = session.recipe
-    preparer = InputPreparer(session.archive, CombineSettings.from_recipe(recipe), session.channel)
+    preparer = InputPreparer(session.archive, CombineSettings.from_recipe(recipe))
     prepared = preparer.prepare(0, len(session.pattern))
     excuse(prepared.failed, recipe.inputs.on_missing, len(session.pattern))
     combination = prepared.combination

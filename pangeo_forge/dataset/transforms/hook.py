@@ -6,6 +6,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +21,7 @@ from pangeo_forge.dataset.transforms.views import rebuild, variables_of
 from pangeo_forge.errors import RecipeError
 from pangeo_forge.inputs.lazy import LazyArray
 from pangeo_forge.recipe.hooks import function_of
+from pangeo_forge.recipe.transforms import Transform
 
 _loading = threading.RLock()
 
@@ -38,9 +40,7 @@ def python(
     """
     target = function_of(target)
     if not context.allow_python:
-        raise context.error(
-            "R208", f"the recipe's own code ({target}) may not run", "the operator may allow it: --allow-python"
-        )
+        raise refusal(target, context)
     path, source, name = _located(target, context)
     function = _loaded(path, source, name, context)
     given = _readable(decode(ds, True, context=context))
@@ -54,14 +54,29 @@ def python(
     return rebuild(result, variables)
 
 
-def read_sources(files: Iterable[str], context: Context) -> dict[str, str]:
-    """Text of hook files in the recipe's folder, by name: what is sent to workers.
+def refusal(target: Any, context: Context) -> RecipeError:
+    """R208: the operator has not allowed the recipe's own code."""
+    text = f"the recipe's own code ({target}) may not run"
+    return context.error("R208", text, "the operator may allow it: --allow-python")
+
+
+def read_sources(transforms: Iterable[Transform], context: Context) -> dict[str, str]:
+    """Text of the files that a recipe's hooks are in, by name: it is sent to workers.
 
     Raises
     ------
-    RecipeError: R209.
+    RecipeError: R208 not allowed, R209 no such file in the recipe's folder.
     """
-    return {file: _read(file, context)[1] for file in files}
+    found = {}
+    for number, transform in enumerate(transforms):
+        if transform.name == "python":
+            here = replace(context, where=f"transforms[{number}].python")
+            target = function_of(transform.arguments)
+            if not context.allow_python:
+                raise refusal(target, here)
+            file = str(target).rpartition(":")[0]
+            found[file] = _read(file, here)[1]
+    return found
 
 
 def _located(target: Any, context: Context) -> tuple[Path, str, str]:
