@@ -18,8 +18,14 @@ DEFAULT_CHUNK_BYTES = 50_000_000
 15 MB: large enough that a request's latency (~50 ms) costs less than its transfer, small enough for an interactive read
 and for a task of several variables to stay within a few hundred MB."""
 
-DEFAULT_COMPRESSOR: Mapping[str, Any] = {"name": "blosc", "cname": "zstd", "level": 1, "shuffle": "bitshuffle"}
-"""Measured on int16 sea surface temperatures: 3.6 times as fast as zarr's default zstd at a better ratio."""
+ZSTD_BLOCK = 1 << 19
+"""Bytes that Blosc compresses at a time with zstd. Its own choice (32 kB at level 1) makes zstd begin anew so often that it
+takes twice the CPU time, and stores up to 6 % more (benchmarks/README.md)."""
+
+DEFAULT_COMPRESSOR: Mapping[str, Any] = {
+    "name": "blosc", "cname": "zstd", "level": 1, "shuffle": "bitshuffle", "blocksize": ZSTD_BLOCK,
+}  # fmt: skip
+"""Measured on int16 sea surface temperatures: six times as fast as zarr's default zstd at a better ratio."""
 
 _BYTES = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([kMGT]?)(i?)B?\s*$", re.IGNORECASE)
 

@@ -14,7 +14,7 @@ from pangeo_forge.errors import PlanError
 from pangeo_forge.plan.blocks import Workload, choose_blocks, group_arrays
 from pangeo_forge.plan.compact import plain
 from pangeo_forge.plan.grid import check_dims, itemsize, make_grid
-from pangeo_forge.plan.layout import DEFAULT_COMPRESSOR, Layout, VariableLayout, format_bytes
+from pangeo_forge.plan.layout import DEFAULT_COMPRESSOR, ZSTD_BLOCK, Layout, VariableLayout, format_bytes
 from pangeo_forge.plan.memory import Resources
 from pangeo_forge.plan.overlaps import InputGrid
 from pangeo_forge.plan.plan import ArrayPlan, Plan, Stage, TaskGroup
@@ -109,7 +109,7 @@ def plan_array(array: ArrayTemplate, layout: Layout) -> ArrayPlan:
 
 
 _COMPRESSORS: Mapping[str, Mapping[str, Any]] = {
-    "blosc": {"cname": "zstd", "level": 1, "shuffle": "bitshuffle"},
+    "blosc": {"cname": "zstd", "level": 1, "shuffle": "bitshuffle", "blocksize": 0},
     "zstd": {"level": 3},
     "gzip": {"level": 5},
     "none": {},
@@ -138,13 +138,21 @@ def compressor_of(asked: Mapping[str, Any] | None, dtype: str) -> dict[str, Any]
     unknown = sorted(set(asked) - {"name"} - set(known or ()))
     wrong = [k for k, v in asked.items() if k in _CHOICES and v not in _CHOICES[k]]
     wrong += ["level"] if not 0 <= asked.get("level", 0) <= _LEVELS.get(name, 22) else []
+    wrong += ["blocksize"] if not _is_size(asked.get("blocksize", 0)) else []
     if known is None or unknown or wrong:
         what = f"{name!r} is not a compressor" if known is None else f"{name} has no parameter {', '.join(unknown)}"
         if known is not None and wrong:
             what = f"{name} has no {wrong[0]} {asked[wrong[0]]!r}"
         choices = "; ".join(f"{n}: {', '.join(p) or 'no parameter'}" for n, p in _COMPRESSORS.items())
         raise PlanError(f"target.compressor: {what}", code="P206", hint=f"the choices are {choices}")
-    return {"name": name, **known, **{k: v for k, v in asked.items() if k != "name"}}
+    found = {"name": name, **known, **{k: v for k, v in asked.items() if k != "name"}}
+    if found.get("cname") == "zstd" and "blocksize" not in asked:
+        found["blocksize"] = ZSTD_BLOCK
+    return found
+
+
+def _is_size(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= BLOSC_LIMIT
 
 
 def _attrs(attrs: Mapping[str, Any], layout: Layout) -> dict[str, Any]:

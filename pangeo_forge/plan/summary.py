@@ -66,7 +66,7 @@ def _array_row(array: ArrayPlan) -> dict[str, Any]:
 
 
 def _codec(array: ArrayPlan) -> str:
-    return " ".join(str(v) for v in array.compressor.values())
+    return " ".join(str(v) for k, v in array.compressor.items() if k != "blocksize")
 
 
 def _group_row(stage: Stage, group: TaskGroup) -> dict[str, Any]:

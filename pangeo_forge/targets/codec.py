@@ -85,7 +85,7 @@ def _codec(parameters: tuple[tuple[str, Any], ...]) -> Compressor | None:
         # Our own threads work on whole chunks; blosc's would oversubscribe the machine and take a global lock.
         numcodecs.blosc.use_threads = False
         shuffle = {"noshuffle": 0, "shuffle": 1, "bitshuffle": 2}[p["shuffle"]]
-        return numcodecs.Blosc(p["cname"], p["level"], shuffle)  # type: ignore[no-any-return]
+        return numcodecs.Blosc(p["cname"], p["level"], shuffle, p.get("blocksize", 0))  # type: ignore[no-any-return]
     if name == "zstd":
         return numcodecs.Zstd(p["level"])  # type: ignore[no-any-return]
     if name == "gzip":

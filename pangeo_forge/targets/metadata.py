@@ -92,13 +92,19 @@ def _compressors(array: ArrayPlan, zarr_format: int) -> Any:
 
         if p["name"] == "blosc":
             shuffle = {"noshuffle": 0, "shuffle": 1, "bitshuffle": 2}[p["shuffle"]]
-            return numcodecs.Blosc(p["cname"], p["level"], shuffle)
+            return numcodecs.Blosc(p["cname"], p["level"], shuffle, p.get("blocksize", 0))
         return numcodecs.Zstd(p["level"]) if p["name"] == "zstd" else numcodecs.GZip(p["level"])
     from zarr.codecs import BloscCodec, GzipCodec, ZstdCodec
 
     if p["name"] == "blosc":
         size = 1 if array.dtype == "str" else np.dtype(array.dtype).itemsize
-        return BloscCodec(typesize=size, cname=p["cname"], clevel=p["level"], shuffle=p["shuffle"])
+        return BloscCodec(
+            typesize=size,
+            cname=p["cname"],
+            clevel=p["level"],
+            shuffle=p["shuffle"],
+            blocksize=p.get("blocksize", 0),
+        )
     return ZstdCodec(level=p["level"]) if p["name"] == "zstd" else GzipCodec(level=p["level"])
 
 

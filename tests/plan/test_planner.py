@@ -108,12 +108,16 @@ def test_layout_of_variables_codecs_and_attributes() -> None:
     assert plan.attrs == {"a": 1}
 
 
+BLOSC = {"name": "blosc", "shuffle": "bitshuffle"}
+
+
 @pytest.mark.parametrize(
     ("asked", "expected"),
     [
-        (None, {"name": "blosc", "cname": "zstd", "level": 1, "shuffle": "bitshuffle"}),
-        ({"name": "lz4"}, {"name": "blosc", "cname": "lz4", "level": 1, "shuffle": "bitshuffle"}),
-        ({"name": "blosc", "clevel": 5}, {"name": "blosc", "cname": "zstd", "level": 5, "shuffle": "bitshuffle"}),
+        (None, {**BLOSC, "cname": "zstd", "level": 1, "blocksize": 1 << 19}),
+        ({"name": "lz4"}, {**BLOSC, "cname": "lz4", "level": 1, "blocksize": 0}),
+        ({"name": "blosc", "clevel": 5}, {**BLOSC, "cname": "zstd", "level": 5, "blocksize": 1 << 19}),
+        ({"name": "blosc", "blocksize": 0}, {**BLOSC, "cname": "zstd", "level": 1, "blocksize": 0}),
         ({"name": "zlib", "level": 1}, {"name": "gzip", "level": 1}),
     ],
 )
@@ -123,7 +127,13 @@ def test_compressors(asked: dict[str, Any] | None, expected: dict[str, Any]) -> 
 
 @pytest.mark.parametrize(
     "asked",
-    [{"name": "rar"}, {"name": "zstd", "speed": 3}, {"name": "gzip", "level": 12}, {"name": "blosc", "cname": "x"}],
+    [
+        {"name": "rar"},
+        {"name": "zstd", "speed": 3},
+        {"name": "gzip", "level": 12},
+        {"name": "blosc", "cname": "x"},
+        {"name": "blosc", "blocksize": -1},
+    ],
 )
 def test_unknown_compressors(asked: dict[str, Any]) -> None:
     with pytest.raises(PlanError, match="the choices are blosc"):

@@ -87,3 +87,14 @@ def test_fill_is_compared_bit_for_bit() -> None:
     last[-1, -1] = 1
     assert not is_all_fill(last, np.uint8(0))
     assert is_all_fill(np.zeros(3, bool), np.False_)
+
+
+def test_large_blocks_of_zstd_are_smaller_than_the_automatic_ones() -> None:
+    rng = np.random.default_rng(0)
+    field = 1000 * np.sin(np.linspace(0, 20, 1 << 20)) + rng.normal(0, 4, 1 << 20)
+    chunk = field.astype("<i2")
+    ours, automatic = (
+        ChunkCodec.of("<i2", compressor_of(asked, "<i2")).encode(chunk)
+        for asked in (None, {"name": "blosc", "blocksize": 0})
+    )
+    assert len(ours) <= len(automatic)
