@@ -33,6 +33,7 @@ from pangeo_forge.cli.options import (
     default=None,
     help="Only N values of each concat key, first and last ones.",
 )
+@click.option("--make-latest", is_flag=True, help="With --prune: let readers of a root follow the pruned version.")
 @click.option("--overwrite", is_flag=True, help="Replace a store that an earlier run made at --target.")
 @click.option("--rebuild", is_flag=True, help="Build anew, although the recipe appends to what is there.")
 @click.option(
@@ -96,6 +97,7 @@ def settings_from(given: dict[str, Any]) -> Any:
         workers=given["workers"],
         mode=given["mode"],
         target_options=storage_options(given.get("storage", ())),
+        make_latest=given.get("make_latest", False),
         overwrite=given.get("overwrite", False),
         rebuild=given.get("rebuild", False),
         steal_lease=given.get("steal_lease", False),

@@ -48,7 +48,9 @@ def list_command(name: str, target: str | None, storage: tuple[str, ...], as_jso
     for place, known in found:
         click.echo(place.objects.url)
         for version in known:
-            click.echo(f"  {version.name}{'  <- latest' if version.is_latest else ''}")
+            notes = ["<- latest"] if version.is_latest else []
+            notes += [f"pruned to {version.pruned}"] if version.pruned else []
+            click.echo("  ".join([f"  {version.name}{version.ending}", *notes]))
 
 
 @versions.command()

@@ -9,6 +9,7 @@ from pangeo_forge.dataset.model import Template
 from pangeo_forge.pipeline.write_task import TaskReport
 from pangeo_forge.plan import Plan
 from pangeo_forge.runs.ledger import Ledger, key_of, make_ledger, with_filled
+from pangeo_forge.runs.publication import publish
 from pangeo_forge.runs.result import RunResult
 from pangeo_forge.runs.steps import (
     Run,
@@ -65,10 +66,9 @@ def build(run: Run, *, replace_store: bool) -> RunResult:
                 target.abort()
                 work.clear()
             raise
-    published = {"version": about["version"], "fingerprint": session.recipe.fingerprint(), "run": run.id}
-    place.publish(about["version"], {**published, "published": run.began.isoformat(), "token": run.lease.token})
+    result = publish(run, about["version"], target.url, **figures(prepared, plan, report, checks), state=ledger.state)
     work.clear()
-    return run.result(target.url, "build", **figures(prepared, plan, report, checks), state=ledger.state)
+    return result
 
 
 @dataclass(frozen=True)

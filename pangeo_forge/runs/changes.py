@@ -44,7 +44,14 @@ class Changes:
 
 
 def find_changes(
-    ledger: Ledger, pattern: FilePattern, archive: Archive, axis: int, *, listed: bool, recheck: int | None = None
+    ledger: Ledger,
+    pattern: FilePattern,
+    archive: Archive,
+    axis: int,
+    *,
+    listed: bool,
+    recheck: int | None = None,
+    by_date: bool = False,
 ) -> Changes:
     """Compare the inputs of ``pattern`` with a ledger.
 
@@ -54,6 +61,7 @@ def find_changes(
     ----------
     axis: of the concat key that is appended to.
     recheck: known remote inputs that are asked for, from the end; None: all.
+    by_date: a local input with another date is another one, also when its bytes are the same.
 
     Raises
     ------
@@ -72,7 +80,7 @@ def find_changes(
     changed: list[str] = []
     gone: list[str] = []
     for item, row in known:
-        verdict = _local_verdict(item, row)
+        verdict = _local_verdict(item, row, by_date)
         if verdict == "remote":
             continue
         (changed if verdict == "changed" else gone if verdict == "gone" else []).append(item.label)
@@ -94,7 +102,7 @@ def _check_order(known: list[tuple[PatternItem, Row]], axis: int) -> None:
             )
 
 
-def _local_verdict(item: PatternItem, row: Row) -> str:
+def _local_verdict(item: PatternItem, row: Row, by_date: bool) -> str:
     """``same``, ``changed``, ``gone``, or ``remote``."""
     path = local_path(item.url)
     if path is None:
@@ -111,7 +119,7 @@ def _local_verdict(item: PatternItem, row: Row) -> str:
     if datetime.fromtimestamp(status.st_mtime, UTC).isoformat() == row.last_modified:
         return "same"
     # Touched or copied: only its bytes tell.
-    if row.sha256 is None or not os.path.isfile(path):
+    if by_date or row.sha256 is None or not os.path.isfile(path):
         return "changed"
     return "same" if file_digest(path) == row.sha256 else "changed"
 

@@ -72,16 +72,15 @@ def _run(session: Session, began: dt.datetime) -> RunResult:
             _record_failure(session, place, run_id, began, time.perf_counter() - started, error)
             raise
         write_record(place.objects, run_id, {**result.to_json(), "token": lease.token})
-        if settings.keep is not None and place.store is None:
+        if settings.keep is not None and place.store is None and result.published:
             prune_versions(place, settings.keep)
     return result
 
 
 def _build_or_append(run: Run) -> RunResult:
-    settings, place = run.session.settings, run.place
-    if run.session.recipe.target.format != "zarr":
-        return replace_whole(run, replace_store=settings.overwrite or settings.rebuild)
-    if run.session.recipe.target.append and not settings.rebuild and not settings.overwrite:
+    settings, place, section = run.session.settings, run.place, run.session.recipe.target
+    replace_store = settings.overwrite or settings.rebuild
+    if section.append and not replace_store:
         current = place.current()
         if current is not None:
             if settings.prune:
@@ -91,8 +90,11 @@ def _build_or_append(run: Run) -> RunResult:
                     where=current,
                     hint="leave --prune out, or give another --target",
                 )
-            return append(run, current)
-    return build(run, replace_store=settings.overwrite or settings.rebuild)
+            result = append(run, current)
+            if result is not None:
+                return result
+            replace_store = True
+    return (build if section.format == "zarr" else replace_whole)(run, replace_store=replace_store)
 
 
 def _record_failure(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -20,6 +20,7 @@ from pangeo_forge.pipeline.prepare_inputs import LedgerEntry
 from pangeo_forge.plan.compact import attrs_from_json, attrs_to_json
 from pangeo_forge.plan.plan import ArrayPlan, Plan
 from pangeo_forge.recipe.model import Recipe
+from pangeo_forge.targets.byte_ranges import ChunkForm
 from pangeo_forge.targets.objects import ObjectStore
 
 SCHEMA_VERSION = 1
@@ -64,6 +65,8 @@ class Ledger:
     constants: Mapping[str, str]
     """Digests of arrays that no input divides, where they are known."""
     rows: tuple[Row, ...]
+    forms: Mapping[str, ChunkForm] = field(default_factory=dict)
+    """Of references: what the inputs' chunks are like, by array."""
 
     @cached_property
     def state(self) -> str:
@@ -85,9 +88,11 @@ class Ledger:
         bare = [replace(a, values=None).to_json() for a in self.arrays]
         data = {k: getattr(self, k) for k in ("recipe_id", "fingerprint", "dim", "length", "zarr_format")}
         rows = [list(row.__dict__.values()) for row in self.rows]
+        forms = {name: form.to_json() for name, form in self.forms.items()}
         return {
             "schema_version": SCHEMA_VERSION,
             **data,
+            **({"forms": forms} if forms else {}),
             "attrs": attrs_to_json(dict(self.attrs)),
             "arrays": bare,
             "constants": dict(self.constants),
@@ -102,7 +107,8 @@ class Ledger:
             raise ValueError("a ledger of another version")
         arrays = tuple(ArrayPlan.from_json(a) for a in found.pop("arrays"))
         rows = tuple(Row(*r) for r in found.pop("rows"))
-        return cls(arrays=arrays, rows=rows, attrs=attrs_from_json(found.pop("attrs")), **found)
+        forms = {name: ChunkForm.from_json(form) for name, form in found.pop("forms", {}).items()}
+        return cls(arrays=arrays, rows=rows, forms=forms, attrs=attrs_from_json(found.pop("attrs")), **found)
 
     def array(self, name: str) -> ArrayPlan | None:
         """The array of that name, if there is one."""

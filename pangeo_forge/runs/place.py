@@ -24,6 +24,7 @@ from typing import Any
 
 from pangeo_forge.errors import TargetError
 from pangeo_forge.targets.conditional import Conflict, Tag, put_if, read_tagged
+from pangeo_forge.targets.dataset_root import root_attributes
 from pangeo_forge.targets.objects import FsspecObjects, LocalObjects, is_local, local_path, open_objects
 
 STORE_ENDINGS = (".zarr", ".icechunk", ".parquet", ".json")
@@ -81,6 +82,8 @@ class Place:
         if self.store is None:
             latest = self.latest()[0]
             return f"{self.home}/{latest['store']}" if latest else None
+        if not self.store.endswith(".zarr"):
+            return self.store if root_attributes(self.store, self.options) is not None else None
         store = open_objects(self.store, self.options)
         return self.store if any(store.exists(k) for k in ("zarr.json", ".zmetadata")) else None
 

@@ -1,18 +1,24 @@
-"""Runs into Icechunk or references: everything is made beside what readers see, and takes its place in one step."""
+"""Build into Icechunk or references: everything is made beside what readers see, and takes its place in one step."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pangeo_forge.dataset.model import Template
-from pangeo_forge.pipeline.write_task import TaskReport, TaskWriter
+from pangeo_forge.pipeline.prepare_inputs import Prepared
+from pangeo_forge.pipeline.write_task import TaskReport
 from pangeo_forge.plan import Plan
+from pangeo_forge.runs.ledger import Ledger, key_of, make_ledger, with_filled
+from pangeo_forge.runs.publication import publish
 from pangeo_forge.runs.referencing import make_references, plan_references
 from pangeo_forge.runs.result import RunResult
 from pangeo_forge.runs.session import Session
-from pangeo_forge.runs.steps import Run, checks_for, figures, verify_store
+from pangeo_forge.runs.steps import Run, checks_for, constants_of, figures, verify_store, write_tasks
 from pangeo_forge.targets.choice import form_of_target, open_target
-from pangeo_forge.targets.chunks import ChunkStore
+from pangeo_forge.targets.dataset_root import state_at
+from pangeo_forge.targets.reference_placement import Forms
 from pangeo_forge.verify.result import CheckResult
 
 if TYPE_CHECKING:
@@ -27,10 +33,9 @@ def replace_whole(run: Run, *, replace_store: bool) -> RunResult:
 
     Parameters
     ----------
-    replace_store: what an earlier run has left at a path of its own may be replaced. With ``append`` it always may: the
-        whole is made again, of the inputs in the cache.
+    replace_store: what an earlier run has left at a path of its own may be replaced.
     """
-    session, recipe = run.session, run.session.recipe
+    session, recipe, home = run.session, run.session.recipe, run.place.objects
     target: Any = open_target(
         run.place.url_of(run.id),
         run.id,
@@ -39,61 +44,68 @@ def replace_whole(run: Run, *, replace_store: bool) -> RunResult:
         input_options=recipe.fetch.storage_options,
         threads=session.settings.worker_count,
     )
-    overwrite = replace_store or recipe.target.append is not None
     # What is in the way is found before hours of fetching, not after.
-    target.refuse(overwrite=overwrite)
+    before = state_at(target.address, run.place.options) if target.refuse(overwrite=replace_store) else None
     prepared = session.prepare()
     template = prepared.combination.template()
     session.warnings.extend(template.warnings)
+    plan, forms = _planned(session, template)
+    ledger = _ledger(run, prepared, template, plan, forms)
+    plan = replace(plan, recipe={**plan.recipe, "state": ledger.state})
     checks: list[CheckResult] = []
+
+    def record() -> None:
+        """What belongs to the new state is there before the state is visible."""
+        home.put(key_of(ledger.state), ledger.to_bytes())
+        run.lease.check()
+
     try:
-        plan, report = _written(run, target, template, overwrite)
-        target.commit(
-            plan,
-            lambda store: checks.extend(verify_store(session, template, store, checks_for(session))),
-            run.lease.check,
-        )
+        report = _written(session, target, template, plan, forms, replace_store)
+        inspect = lambda store: checks.extend(verify_store(session, template, store, checks_for(session)))  # noqa: E731
+        target.commit(plan, inspect, record)
     except BaseException:
         target.abort()
         raise
-    published = {"version": run.id, "fingerprint": recipe.fingerprint(), "run": run.id}
-    run.place.publish(run.id, {**published, "published": run.began.isoformat(), "token": run.lease.token})
-    return run.result(target.url, "build", **figures(prepared, plan, report, checks))
+    if before not in (None, ledger.state):
+        home.delete(key_of(str(before)))
+    return publish(run, run.id, target.url, **figures(prepared, plan, report, checks), state=ledger.state)
 
 
-def _written(run: Run, target: Any, template: Template, overwrite: bool) -> tuple[Plan, TaskReport]:
-    session = run.session
+def _planned(session: Session, template: Template) -> tuple[Plan, Forms]:
     form = form_of_target(session.recipe.target)
     if form == "icechunk":
-        plan = session.plan(template)
+        return session.plan(template), {}
+    return plan_references(session, template, 3 if form == "virtual" else 2)
+
+
+def _ledger(run: Run, prepared: Prepared, template: Template, plan: Plan, forms: Forms) -> Ledger:
+    session, absent = run.session, prepared.combination.absent
+    constants = constants_of(prepared.combination, template)
+    entries = with_filled(prepared.ledger, absent.labels if absent else {}, session.pattern)
+    ledger = make_ledger(session.recipe, plan, template, entries, session.pattern, run.id, constants)
+    return replace(ledger, forms=forms)
+
+
+def _written(
+    session: Session, target: Any, template: Template, plan: Plan, forms: Forms, overwrite: bool
+) -> TaskReport:
+    form = form_of_target(session.recipe.target)
+    if form == "icechunk":
         target.create(plan, overwrite=overwrite)
-        report = _write(session, plan, template, target)
+        report = write_tasks(session, plan, template, target, None)
     else:
-        plan, target.forms = plan_references(session, template, 3 if form == "virtual" else 2)
-        if form != "virtual" and session.recipe.fetch.auth is not None:
-            target.stand_ins = _copies(session)
+        target.forms, target.stand_ins = forms, stand_ins(session, form)
         target.create(plan, overwrite=overwrite)
-        report = make_references(session, template, plan, target.forms)
+        report = make_references(session, template, plan, forms)
     if report.changes is not None:
         target.receive(report.changes)
-    return plan, report
-
-
-def _write(session: Session, plan: Plan, template: Template, target: IcechunkTarget) -> TaskReport:
-    from pangeo_forge.pipeline.runner import RunnerSettings
-    from pangeo_forge.pipeline.stages import write
-
-    threads = session.settings.worker_count
-    between = ChunkStore(f"{session.scratch}/intermediate", threads=threads) if plan.intermediate else None
-    writer = TaskWriter(plan, template, session.archive, target, between)
-    session.progress.start("write", sum(stage.n_tasks for stage in plan.stages), plan.nbytes)
-    report = write(writer, RunnerSettings(session.settings.mode, threads), session.scratch)
-    session.progress.finish("write")
     return report
 
 
-def _copies(session: Session) -> dict[str, str]:
-    """Local copies by URL: inputs behind a sign-in are checked by them."""
+def stand_ins(session: Session, form: str) -> Mapping[str, str]:
+    """Local copies by URL: kerchunk's references to inputs behind a sign-in are checked by them."""
+    if form == "virtual" or session.recipe.fetch.auth is None:
+        return {}
     found = {}
     for item in session.pattern:
         if not item.missing:

@@ -41,6 +41,10 @@ class RunResult:
     """``build``, ``append``, or ``nothing`` when the store held all inputs already."""
     state: str = ""
     """Names the ledger of what the store holds."""
+    pruned: int | None = None
+    """Only so many first and last values of each concat key were asked for."""
+    published: bool = True
+    """Readers who follow the dataset see it: not so for a pruned run to a root."""
 
     def open(self) -> xr.Dataset:
         """The store, opened with xarray."""

@@ -11,8 +11,10 @@ from pangeo_forge.errors import TargetError
 from pangeo_forge.runs.ledger import key_of as ledger_key
 from pangeo_forge.runs.place import Place
 from pangeo_forge.targets.checksums import key_of as checksums_key
+from pangeo_forge.targets.dataset_root import root_attributes
+from pangeo_forge.targets.metadata import PRUNED, STATE
 from pangeo_forge.targets.objects import FsspecObjects, LocalObjects, open_objects
-from pangeo_forge.targets.zarr import ROOTS, state_of
+from pangeo_forge.targets.zarr import ROOTS
 
 
 @dataclass(frozen=True)
@@ -25,10 +27,12 @@ class Version:
     """Names its ledger."""
     ending: str = ".zarr"
     """Tells the format."""
+    pruned: int | None = None
+    """Made by a run with ``--prune``: it holds first and last inputs only."""
 
     def to_json(self) -> dict[str, Any]:
         """For ``--json``."""
-        return {"name": self.name, "latest": self.is_latest, "state": self.state}
+        return {"name": self.name, "latest": self.is_latest, "state": self.state, "pruned": self.pruned}
 
 
 def list_versions(place: Place) -> list[Version]:
@@ -48,14 +52,11 @@ def list_versions(place: Place) -> list[Version]:
     latest = place.latest()[0] or {}
     found = []
     for name, ending in sorted(_names(place.objects), reverse=True):
-        store = open_objects(f"{place.home}/{name}{ending}", place.options)
         is_latest = latest.get("store") == f"{name}{ending}"
-        if ending != ".zarr":
-            # Their versions are named by their runs, of which a record is the end.
-            if is_latest or place.objects.exists(f"runs/{name}.json"):
-                found.append(Version(name, is_latest, None, ending))
-        elif any(store.exists(key) for key in ROOTS[:2]):
-            found.append(Version(name, is_latest, state_of(store)))
+        root = root_attributes(f"{place.home}/{name}{ending}", place.options)
+        # All but Zarr stores may be there unfinished; they are named by their runs, of which a record is the end.
+        if root is not None and (is_latest or ending == ".zarr" or place.objects.exists(f"runs/{name}.json")):
+            found.append(Version(name, is_latest, root.get(STATE), ending, root.get(PRUNED)))
     return found
 
 
@@ -71,11 +72,12 @@ def _names(objects: LocalObjects | FsspecObjects) -> set[tuple[str, str]]:
 def prune_versions(place: Place, keep: int, *, dry_run: bool = False) -> list[str]:
     """Remove all but the newest ``keep`` versions, their ledgers and checksums; names of what is removed.
 
-    The version that ``latest.json`` names is always kept, and counts. Readers of removed versions get errors.
+    The version that ``latest.json`` names is always kept, and counts; those of pruned runs never do. Readers of removed
+    versions get errors.
     """
     versions = list_versions(place)
     kept = [v for v in versions if v.is_latest][:1]
-    kept += [v for v in versions if not v.is_latest][: max(0, keep - len(kept))]
+    kept += [v for v in versions if not v.is_latest and v.pruned is None][: max(0, keep - len(kept))]
     old = [v for v in versions if v not in kept]
     if dry_run:
         return [v.name for v in old]
@@ -106,7 +108,7 @@ def _drop_states(place: Place, states: set[str | None], kept: set[str | None]) -
 
 
 def roll_back(place: Place, name: str | None = None) -> str:
-    """Point ``latest.json`` to another version (the one before the latest, when no name is given); its name.
+    """Point ``latest.json`` to another version (the whole one before the latest, when no name is given); its name.
 
     Raises
     ------
@@ -115,8 +117,8 @@ def roll_back(place: Place, name: str | None = None) -> str:
     versions = list_versions(place)
     at = next((i for i, v in enumerate(versions) if v.is_latest), -1)
     chosen = next((v for v in versions if v.name == name), None) if name else None
-    if name is None and at >= 0 and at + 1 < len(versions):
-        chosen = versions[at + 1]
+    if name is None and at >= 0:
+        chosen = next((v for v in versions[at + 1 :] if v.pruned is None), None)
     if chosen is None:
         raise TargetError(
             f"there is no version {name}" if name else "there is no version before the latest",

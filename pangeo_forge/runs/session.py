@@ -116,6 +116,8 @@ class Session:
     def plan(self, template: Template) -> Plan:
         """Plan the writing of ``template``, within the memory allowed."""
         about = {"id": self.recipe.id, "title": self.recipe.title, "fingerprint": self.recipe.fingerprint()}
+        if self.settings.prune:
+            about["pruned"] = str(self.settings.prune)
         return make_plan(template, self.recipe.target, resources=self.resources, recipe=about)
 
 

@@ -29,6 +29,8 @@ class RunSettings:
     """Where copies of remote inputs are kept."""
     prune: int | None = None
     """Only the first and last so many values of each concat key."""
+    make_latest: bool = False
+    """Readers of a root follow the version also when it is pruned."""
     max_memory: int | str = DEFAULT_MEMORY
     """What the tasks of one worker process may take, beside some 350 MB of program."""
     workers: int | None = None

@@ -65,6 +65,7 @@ class Run:
             action=action,
             warnings=tuple(self.session.warnings),
             versions=installed_versions(),
+            pruned=self.session.settings.prune,
             **{**nothing, **known},
         )
 
@@ -83,21 +84,27 @@ def figures(prepared: Prepared, plan: Plan, report: TaskReport, checks: list[Che
 
 
 def write_tasks(
-    session: Session, plan: Plan, template: Template, target: Sink, work: Workspace, stored: Stored | None = None
+    session: Session, plan: Plan, template: Template, target: Sink, work: Workspace | None, stored: Stored | None = None
 ) -> TaskReport:
-    """Do the tasks of a plan that are not done yet."""
+    """Do the tasks of a plan that are not done yet.
+
+    Parameters
+    ----------
+    work: where finished tasks are marked; None: what a killed run has written is lost with it.
+    """
     from pangeo_forge.pipeline.runner import RunnerSettings
     from pangeo_forge.pipeline.stages import write
 
-    done = work.journal.done()
+    journal = None if work is None else work.journal
+    done = {} if journal is None else journal.done()
     before = TaskReport(len(done), written=sum(done.values(), Written(0, 0, 0, 0)))
     total = sum(stage.n_tasks for stage in plan.stages)
     if total == len(done):
         return before
-    place = work.intermediate
+    place = None if work is None else work.intermediate
     threads = session.settings.worker_count
     between = ChunkStore(place or f"{session.scratch}/intermediate", threads=threads) if plan.intermediate else None
-    writer = TaskWriter(plan, template, session.archive, target, between, work.journal, place is not None, stored)
+    writer = TaskWriter(plan, template, session.archive, target, between, journal, place is not None, stored)
     session.progress.start("write", total - len(done), plan.nbytes)
     runner = RunnerSettings(session.settings.mode, session.settings.worker_count)
     report = before.merge(write(writer, runner, session.scratch, done))

@@ -75,6 +75,15 @@ class ChunkForm:
         """The form of an array whose chunks are ``chunks`` along the target's dims."""
         return cls(stored.dtype, chunks, json.dumps([dict(c) for c in stored.codecs]))
 
+    def to_json(self) -> dict[str, Any]:
+        """For the ledger."""
+        return {"dtype": self.dtype, "chunks": list(self.chunks), "codecs": self.codecs}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> ChunkForm:
+        """Inverse of :meth:`to_json`."""
+        return cls(data["dtype"], tuple(data["chunks"]), data["codecs"])
+
     def difference(self, other: ChunkForm) -> str:
         """How another form differs, in words."""
         parts = [f"dtype {other.dtype} instead of {self.dtype}"] if other.dtype != self.dtype else []

@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Any
 from pangeo_forge.errors import TargetError
 
 if TYPE_CHECKING:
+    from pangeo_forge.targets.extend import Extension
     from pangeo_forge.targets.icechunk_repository import IcechunkTarget
     from pangeo_forge.targets.reference import ReferenceTarget
     from pangeo_forge.targets.virtual_icechunk import VirtualIcechunkTarget
+
+REFERRING = ("parquet", "json", "virtual")
+"""Forms that point to the inputs as they are today, so that none may change under them."""
 
 ENDINGS = {"zarr": ".zarr", "icechunk": ".icechunk", "parquet": ".parquet", "json": ".json"}
 
@@ -90,3 +94,25 @@ def open_target(
 
         return ReferenceTarget(address, run_id, given, dict(input_options or {}), threads)
     raise ValueError(f"a {form} target is opened by its own class")
+
+
+def open_extension(
+    address: str,
+    run_id: str,
+    target: Any,
+    *,
+    options: Mapping[str, Any] | None = None,
+    input_options: Mapping[str, Any] | None = None,
+    threads: int = 2,
+) -> Extension:
+    """The dataset at an address, to be made longer by a run. Parameters are those of :func:`open_target`."""
+    form, given = form_of_target(target), dict(options or {})
+    if form == "zarr":
+        from pangeo_forge.targets.extend import ZarrExtension
+
+        return ZarrExtension(address, target.zarr_format, given, threads)
+    if form == "icechunk":
+        from pangeo_forge.targets.icechunk_extension import IcechunkExtension
+
+        return IcechunkExtension(address, run_id, given, threads)
+    raise ValueError(f"a {form} target is not appended to")

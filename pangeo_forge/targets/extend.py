@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Container, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol, Self
 
 import numpy as np
 
@@ -22,11 +22,69 @@ from pangeo_forge.targets.conditional import Conflict, Tag, put_if, read_tagged
 from pangeo_forge.targets.metadata import documents
 from pangeo_forge.targets.objects import LocalObjects, ObjectStore
 from pangeo_forge.targets.preview import preview
-from pangeo_forge.targets.protocol import Written
+from pangeo_forge.targets.protocol import Changes, Written
 from pangeo_forge.targets.zarr import check_store, root_attrs
 
 COMMITS = {3: "zarr.json", 2: ".zmetadata"}
 """The object by which readers open: it is put last."""
+
+
+class Extension(Protocol):
+    """What an append needs of a dataset that exists. Life: root, begin (driver), chunks (workers), commit (driver)."""
+
+    @property
+    def url(self) -> str:
+        """Where the dataset is; holds no secret."""
+        ...
+
+    @property
+    def keeps_chunks(self) -> bool:
+        """Whether chunks that are put outlive a run that is killed, so that the next one need not put them again."""
+        ...
+
+    @property
+    def chunks(self) -> ChunkStore:
+        """Chunks of the window that tasks write."""
+        ...
+
+    @property
+    def whole(self) -> ChunkStore:
+        """Chunks of the dataset as it is."""
+        ...
+
+    def root(self) -> tuple[dict[str, Any], Self]:
+        """Attributes of the root, and an extension of just this state of the dataset."""
+        ...
+
+    def begin(self, plan: Plan, origins: Mapping[str, tuple[int, ...]]) -> Self:
+        """An extension to the dataset of ``plan``, whose tasks write a window that begins at ``origins`` (per array: number
+        of its first object along each dim)."""
+        ...
+
+    def mend(self, plan: Plan) -> None:
+        """Bring what is there to the state that readers see, when a run died half-way."""
+        ...
+
+    def restore(self, arrays: Iterable[ArrayPlan], dim: str, put: Iterable[str], recorded: Container[str]) -> None:
+        """Take back what an append that failed has put."""
+        ...
+
+    def write_block(self, array: ArrayPlan, region: Region, values: np.ndarray) -> Written:
+        """Store a block from the driver itself."""
+        ...
+
+    def receive(self, changes: Changes) -> None:
+        """Take what workers hand over."""
+        ...
+
+    def commit(
+        self,
+        plan: Plan,
+        inspect: Callable[[Any], None] | None = None,
+        guard: Callable[[], None] | None = None,
+    ) -> None:
+        """Check the longer dataset, then make it visible in one step."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -39,6 +97,9 @@ class ZarrExtension:
     threads: int = 2
     origins: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """Per array of the plan's window: the store's number of its first object along each dim."""
+    expected: Tag = None
+    """Of the root's document, as this run has read it."""
+    keeps_chunks = True
 
     @cached_property
     def chunks(self) -> ChunkStore:
@@ -59,8 +120,8 @@ class ZarrExtension:
         """Where the store is; holds no secret."""
         return self._objects.url
 
-    def root(self) -> tuple[dict[str, Any], Tag]:
-        """The root's attributes, and the tag of the document that has them.
+    def root(self) -> tuple[dict[str, Any], ZarrExtension]:
+        """The root's attributes, and the extension that commits only if the root is still as it is now.
 
         Raises
         ------
@@ -69,7 +130,11 @@ class ZarrExtension:
         data, tag = read_tagged(self._objects, COMMITS[self.zarr_format])
         if data is None:
             raise TargetError("there is no store to append to", code="T050", where=self.url, hint="build it first")
-        return root_attrs(data), tag
+        return root_attrs(data), replace(self, expected=tag)
+
+    def begin(self, plan: Plan, origins: Mapping[str, tuple[int, ...]]) -> ZarrExtension:
+        """The same for a window that begins at ``origins``; metadata come last."""
+        return replace(self, origins=origins)
 
     def is_torn(self) -> bool:
         """Whether an array's own metadata differs from the consolidated: a run died between the two."""
@@ -81,7 +146,9 @@ class ZarrExtension:
         return any(data is None or _said(json.loads(data)) != _said(known[name]) for name, data in own.items())
 
     def mend(self, plan: Plan) -> None:
-        """Put the arrays' own metadata again, as ``plan`` (of the state that readers see) has them."""
+        """Put the arrays' own metadata again, as ``plan`` (of the state that readers see) has them, where they differ."""
+        if not self.is_torn():
+            return
         arrays, _ = documents(plan)
         for key, data in arrays.items():
             self._objects.put(key, data)
@@ -119,36 +186,38 @@ class ZarrExtension:
         """Store a block of the whole store."""
         return self.whole.write_block(array, region, values)
 
-    def check(self, plan: Plan, inspect: Callable[[Any], None] | None = None) -> None:
-        """Open the store as it will be; ``inspect`` gets it, too.
+    def receive(self, changes: Changes) -> None:
+        """Nothing: objects that are put are there."""
+
+    def commit(
+        self,
+        plan: Plan,
+        inspect: Callable[[Any], None] | None = None,
+        guard: Callable[[], None] | None = None,
+    ) -> None:
+        """Open the store as it will be, then make the new extent visible.
+
+        Parameters
+        ----------
+        inspect: called with the store as it will be.
+        guard: called last of all before anything becomes visible; both may refuse.
 
         Raises
         ------
-        TargetError: T030.
+        TargetError: T030 it does not open as planned; T034 another run has changed the store since its root was read.
         """
         arrays, roots = documents(plan)
         complete = preview(self.address, {**arrays, **roots}, self.storage_options)
         check_store(complete, plan)
         if inspect is not None:
             inspect(complete)
-
-    def commit(self, plan: Plan, expected: Tag) -> None:
-        """Make the new extent visible.
-
-        Parameters
-        ----------
-        expected: tag of the root document when this run began.
-
-        Raises
-        ------
-        TargetError: T034 when another run has changed the store since.
-        """
-        arrays, roots = documents(plan)
+        if guard is not None:
+            guard()
         last = COMMITS[self.zarr_format]
         for key, data in {**arrays, **{k: v for k, v in roots.items() if k != last}}.items():
             self._objects.put(key, data)
         try:
-            put_if(self._objects, last, roots[last], expected)
+            put_if(self._objects, last, roots[last], self.expected)
         except Conflict as error:
             raise TargetError(
                 "another run has changed the store since this one began, so nothing was made visible",

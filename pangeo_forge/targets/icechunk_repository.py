@@ -172,7 +172,7 @@ class IcechunkTarget:
             if not open_objects(self.address, self.storage_options).is_empty():
                 raise self._foreign("there is something that is no Icechunk repository")
             return None
-        root = _root(repository)
+        root = root_of(repository)
         if root is None:
             return None
         if not any(key.startswith(PROVENANCE) for key in root):
@@ -276,7 +276,7 @@ class IcechunkTarget:
         if not self._new:
             return
         repository = open_repository(self.address, self.storage_options)
-        if repository is not None and _root(repository) is None and len(list(repository.ancestry(branch=MAIN))) == 1:
+        if repository is not None and root_of(repository) is None and len(list(repository.ancestry(branch=MAIN))) == 1:
             open_objects(self.address, self.storage_options).clear()
 
     # -- parts -------------------------------------------------------------------------------------------------------
@@ -328,7 +328,7 @@ def commit_metadata(plan: Plan, run_id: str) -> dict[str, Any]:
     return {"run_id": run_id, **said}
 
 
-def _root(repository: icechunk.Repository) -> dict[str, Any] | None:
+def root_of(repository: icechunk.Repository) -> dict[str, Any] | None:
     """Attributes of the root group at the head of ``main``; None when there is none."""
     objects = SessionObjects(repository.readonly_session(branch=MAIN), "")
     document = objects.get("zarr.json")

@@ -21,6 +21,9 @@ PROVENANCE = "pangeo_forge:"
 STATE = f"{PROVENANCE}state"
 """Root attribute that names the ledger of what the store holds."""
 
+PRUNED = f"{PROVENANCE}pruned"
+"""Root attribute of a store that holds only so many first and last values of each concat key."""
+
 Documents = dict[str, bytes]
 
 
@@ -142,10 +145,12 @@ def provenance(plan: Plan) -> Mapping[str, Any]:
             versions[name] = packages.version(name)
         except packages.PackageNotFoundError:
             continue
-    result = {f"{PROVENANCE}version": __version__}
+    result: dict[str, Any] = {f"{PROVENANCE}version": __version__}
     for key in ("id", "title", "fingerprint"):
         if plan.recipe.get(key):
             result[f"{PROVENANCE}recipe_{key}"] = plan.recipe[key]
     if plan.recipe.get("state"):
         result[STATE] = plan.recipe["state"]
+    if plan.recipe.get("pruned"):
+        result[PRUNED] = int(plan.recipe["pruned"])
     return {**result, f"{PROVENANCE}versions": versions}

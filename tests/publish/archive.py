@@ -99,8 +99,13 @@ class Daily:
 
 
 def read(store: str, storage_options: dict[str, Any] | None = None) -> dict[str, np.ndarray]:
-    """Stored values of a store's arrays, by plain zarr and consolidated metadata."""
+    """Stored values of a store's arrays, by plain zarr and consolidated metadata (an Icechunk repository's own)."""
     import zarr
+
+    if store.endswith((".icechunk", ".json", ".parquet")):
+        from pangeo_forge.targets.opening import store_of
+
+        return {n: np.asarray(a[...]) for n, a in zarr.open_group(store_of(store, storage_options), mode="r").arrays()}
 
     options = storage_options if storage_options and "://" in store else None
     group = zarr.open_group(store, mode="r", storage_options=options, use_consolidated=True)

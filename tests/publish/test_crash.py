@@ -84,3 +84,4 @@ def test_killed_many_times(runner: Zygote, tmp_path: Path) -> None:
         hit += crash(runner, folder, what, seed=trial, form=form, kills=1 + trial % 3)
         shutil.rmtree(folder)
         trial += 1
+    print(f"local: {hit} kills hit a running run, in {trial} trials")

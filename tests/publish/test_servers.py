@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -138,26 +139,44 @@ def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
 def test_killed(bucket: Bucket, runner: Zygote, tmp_path: Path) -> None:
     """``PANGEO_FORGE_KILLS`` moments on each store (default 3)."""
     hit = trial = 0
+    spans: dict[str, float] = {}
     while hit < KILLS:
-        hit += _crash(bucket, runner, tmp_path / str(trial), ("build", "append", "rebuild")[trial % 3], trial)
+        what = ("build", "append", "rebuild")[trial % 3]
+        kills = min(KILLS - hit, 1 + trial % 3)
+        hit += _crash(bucket, runner, tmp_path / str(trial), what, trial, kills, spans)
         trial += 1
+    print(f"{bucket.kind}: {hit} kills hit a running run, in {trial} trials")
 
 
-def _crash(bucket: Bucket, runner: Zygote, folder: Path, what: str, seed: int) -> int:
-    archive = Daily(folder, f"{bucket.url}/t{seed}", bucket.options)
-    archive.write(range(7))
+def _crash(
+    bucket: Bucket, runner: Zygote, folder: Path, what: str, seed: int, kills: int, spans: dict[str, float]
+) -> int:
     given = {"rebuild": True} if what == "rebuild" else {}
-    old = None
-    if what != "build":
-        assert runner.run(archive) == 0, runner.log.read_text()[-3000:]
-        old = expected(range(7))
+    editions = {2: 1} if what == "rebuild" else {}
     after = 10 if what == "append" else 7
-    archive.write(range(7, after))
-    if what == "rebuild":
-        archive.write([2], edition=1)
+
+    def prepared(name: str) -> Daily:
+        """The dataset before the run that is killed."""
+        archive = Daily(folder, f"{bucket.url}/{name}{seed}", bucket.options)
+        archive.write(range(7))
+        if what != "build":
+            assert runner.run(archive) == 0, runner.log.read_text()[-3000:]
+        archive.write(range(7, after))
+        archive.write(editions, edition=1)
+        return archive
+
+    if what not in spans:
+        # How long a run takes here today: moments are drawn from all of it.
+        whole = prepared("whole")
+        began = time.perf_counter()
+        assert runner.run(whole, **given) == 0, runner.log.read_text()[-3000:]
+        spans[what] = 1.1 * (time.perf_counter() - began)
+        shutil.rmtree(folder)
+    archive = prepared("t")
     twin = Daily(folder, str(folder / "twin"))
     assert runner.run(twin) == 0, runner.log.read_text()[-3000:]
-    new = expected(range(after), {2: 1} if what == "rebuild" else {})
+    old = None if what == "build" else expected(range(7))
+    new = expected(range(after), editions)
 
     def check() -> None:
         store = Place.of(archive.target, "daily", bucket.options).current()
@@ -166,7 +185,7 @@ def _crash(bucket: Bucket, runner: Zygote, folder: Path, what: str, seed: int) -
         assert ours is not None
         assert _objects(store, bucket.options) == _objects(ours, {})
 
-    return kill_at_random(runner, archive, given, 1.5, random.Random(seed), check, [old, new])
+    return kill_at_random(runner, archive, given, spans[what], random.Random(seed), check, [old, new], kills)
 
 
 def _objects(url: str, options: dict[str, object]) -> dict[str, bytes | None]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 from click.testing import CliRunner
 
 from pangeo_forge.cli import app
@@ -146,3 +147,45 @@ def test_storage_options_from_the_command_line(monkeypatch: pytest.MonkeyPatch) 
     }
     with pytest.raises(click.UsageError, match="NOT_THERE"):
         storage_options(("secret=env:NOT_THERE",))
+
+
+def test_a_pruned_run_moves_no_pointer_unless_asked(archive: Daily) -> None:
+    whole = archive.run()
+    place = Place.of(archive.target, "daily")
+    tried = archive.run(prune=1, rebuild=True)
+    assert not tried.published
+    assert any("--make-latest" in w for w in tried.warnings)
+    assert place.current() == whole.store
+    with xr.open_zarr(tried.store) as ds:
+        assert ds.attrs["pangeo_forge:pruned"] == 1
+        assert ds.sizes["time"] == 1
+    record = json.loads((Path(place.home) / "runs" / f"{tried.run_id}.json").read_text())
+    assert (record["pruned"], record["published"]) == (1, False)
+    newest, older = list_versions(place)
+    assert (newest.pruned, newest.is_latest, older.is_latest) == (1, False, True)
+    shown = CliRunner().invoke(app, ["versions", "list", archive.target], catch_exceptions=False).output
+    assert "pruned" in shown
+    asked = archive.run(prune=1, rebuild=True, make_latest=True)
+    assert asked.published
+    assert place.current() == asked.store
+    # Going back means to the version before that is whole.
+    assert roll_back(place) == whole.run_id
+    assert prune_versions(place, 1) == [asked.run_id, tried.run_id]
+
+
+def test_a_first_pruned_run_to_a_root_publishes_nothing(archive: Daily) -> None:
+    archive.run(prune=1)
+    place = Place.of(archive.target, "daily")
+    assert place.current() is None
+    result = archive.run()
+    assert (result.action, result.published) == ("build", True)
+    np.testing.assert_array_equal(read(str(place.current()))["sst"], expected(range(4)))
+
+
+def test_nothing_is_appended_to_a_pruned_store(tmp_path: Path) -> None:
+    archive = Daily(tmp_path, str(tmp_path / "x.zarr"))
+    archive.write(range(5))
+    archive.run(prune=1)
+    with pytest.raises(TargetError, match="--prune 1") as caught:
+        archive.run()
+    assert caught.value.code == "T051"
