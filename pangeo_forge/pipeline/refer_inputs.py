@@ -27,6 +27,7 @@ class InputReferrer:
     Parameters
     ----------
     forms: what chunks of each referenced array must be like.
+    steps: by array: what the lengths of chunks cut out of values in one piece must divide; None: what all inputs allow.
     """
 
     template: Template
@@ -34,6 +35,7 @@ class InputReferrer:
     archive: Archive
     forms: Forms
     zarr_format: int
+    steps: Mapping[str, tuple[int, ...]] | None = None
 
     def run(self, ordinal: int, stage: int = 0) -> TaskReport:
         """References to the input of that number.
@@ -55,7 +57,9 @@ class InputReferrer:
         return TaskReport(1, 1, 0, changes=References(tuple(pieces)))
 
     @cached_property
-    def _steps(self) -> dict[str, tuple[int, ...]]:
+    def _steps(self) -> Mapping[str, tuple[int, ...]]:
+        if self.steps is not None:
+            return self.steps
         arrays = [self.template.array(name) for name in self.forms]
         return {a.name: steps_along(self.grid, a.dims, a.shape) for a in arrays}
 

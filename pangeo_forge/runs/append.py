@@ -9,6 +9,7 @@ from typing import Any
 from pangeo_forge.errors import TargetError
 from pangeo_forge.runs.addition import Addition
 from pangeo_forge.runs.append_chunks import append_chunks, undo_others
+from pangeo_forge.runs.append_references import append_references
 from pangeo_forge.runs.changes import Changes, find_changes
 from pangeo_forge.runs.extension import plan_of
 from pangeo_forge.runs.ledger import Ledger, append_fingerprint, is_listed, read_ledger
@@ -29,16 +30,19 @@ def append(run: Run, store: str) -> RunResult | None:
     """
     session, section = run.session, run.session.recipe.target
     form = form_of_target(section)
-    attrs, target = open_extension(
+    found: Any = open_extension(
         store,
         run.id,
         section,
         options=run.place.options,
         input_options=session.recipe.fetch.storage_options,
         threads=session.settings.worker_count,
-    ).root()
+    )
+    attrs, target = found.root()
     ledger = _checked(session, read_ledger(run.place.objects, attrs.get(STATE)), attrs, target.url)
     axis = session.pattern.concat_dims.index(str(ledger.dim))
+    if form in REFERRING:
+        target.load(ledger.arrays, ledger.forms, str(ledger.dim))
     target.mend(plan_of(ledger))
     changes = find_changes(
         ledger,
@@ -58,7 +62,7 @@ def append(run: Run, store: str) -> RunResult | None:
             prepared = narrow.prepare()
             if prepared.ledger:
                 addition = Addition.of(run, narrow, prepared, ledger, target.whole)
-                return append_chunks(addition, target)
+                return (append_references if form in REFERRING else append_chunks)(addition, target)
         finally:
             narrow.archive.close()
     undo_others(run, ledger, target, None)

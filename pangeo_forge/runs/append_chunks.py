@@ -36,7 +36,7 @@ def append_chunks(addition: Addition, target: extend.Extension) -> RunResult:
     """
     run, session, ledger = addition.run, addition.session, addition.before
     extension = plan_extension(addition.template, ledger, session.recipe, session.resources, addition.settings)
-    check_constants(extension, target.whole, ledger, dict(addition.digests), addition.settings)
+    check_constants(addition.template, extension.total, target.whole, ledger, addition.digests, addition.settings)
     grown = addition.after(extension.total.attrs, extension.total.arrays)
     total = replace(extension.total, recipe={**extension.total.recipe, "state": grown.state})
     extension = replace(extension, total=total)

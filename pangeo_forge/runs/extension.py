@@ -8,6 +8,7 @@ the same values for what it knows.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -81,8 +82,8 @@ def plan_extension(
     total = replace(
         window,
         sizes={**template.sizes, dim: before + added},
-        attrs=_root_attrs(template, ledger, recipe, settings),
-        arrays=tuple(_total_array(a, template, dim, before + added, settings) for a in ledger.arrays),
+        attrs=root_attrs(template, ledger, recipe, settings),
+        arrays=tuple(lengthened(a, template, dim, before + added, settings) for a in ledger.arrays),
         stages=(),
         intermediate=(),
     )
@@ -125,34 +126,46 @@ def _window_array(stored: ArrayPlan, array: ArrayTemplate, dim: str, length: int
     return replace(stored, shape=shape, recode=array.recode, merge=array.merge, values=None)
 
 
-def _total_array(stored: ArrayPlan, template: Template, dim: str, length: int, settings: CombineSettings) -> ArrayPlan:
+def lengthened(stored: ArrayPlan, template: Template, dim: str, length: int, settings: CombineSettings) -> ArrayPlan:
+    """An array as it will be when its dataset has ``length`` along ``dim``."""
     shape = tuple(length if d == dim else n for d, n in zip(stored.dims, stored.shape, strict=True))
     attrs = kept_attrs(stored.attrs, template.array(stored.name).attrs, settings.attrs, stored.name)
     return replace(stored, shape=shape, attrs=attrs)
 
 
-def _root_attrs(template: Template, ledger: Ledger, recipe: Any, settings: CombineSettings) -> dict[str, Any]:
+def root_attrs(template: Template, ledger: Ledger, recipe: Any, settings: CombineSettings) -> dict[str, Any]:
+    """The root's attributes, without those that the new inputs contradict."""
     layout = Layout.from_recipe(recipe.target)
     new = {k: v for k, v in template.attrs.items() if k not in layout.attrs_set}
     return kept_attrs(ledger.attrs, new, settings.attrs, "the dataset")
 
 
 def check_constants(
-    extension: Extension, store: ChunkStore, ledger: Ledger, digests: dict[str, str], settings: CombineSettings
+    template: Template,
+    total: Plan,
+    store: ChunkStore,
+    ledger: Ledger,
+    digests: Mapping[str, str],
+    settings: CombineSettings,
 ) -> None:
     """Arrays without the dimension that is appended to are in the new inputs as they are in the store.
+
+    Parameters
+    ----------
+    template: of the new inputs.
+    total: of the dataset as it will be.
 
     Raises
     ------
     TargetError: T056.
     """
-    for array in extension.template.arrays:
-        if extension.dim in array.dims:
+    for array in template.arrays:
+        if ledger.dim in array.dims:
             continue
         if array.values is None:
             check_digest(array.name, digests.get(array.name), ledger.constants.get(array.name), settings)
             continue
-        plan = extension.total.array(array.name)
+        plan = total.array(array.name)
         check_constant(array, store.read_block(plan, tuple(slice(0, n) for n in plan.shape)), settings)
 
 
@@ -185,6 +198,8 @@ __all__ = [
     "check_constants",
     "coordinate",
     "driven_block",
+    "lengthened",
     "plan_extension",
     "plan_of",
+    "root_attrs",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +20,7 @@ from pangeo_forge.plan.overlaps import InputGrid, Region
 from pangeo_forge.plan.plan import ArrayPlan, Stage
 from pangeo_forge.plan.planner import plan_array
 from pangeo_forge.runs.session import Session
+from pangeo_forge.runs.stillness import refuse_changed
 from pangeo_forge.targets.byte_ranges import ChunkForm
 from pangeo_forge.targets.chunks import new_block
 from pangeo_forge.targets.reference_placement import REMEDY, Forms, cut, form_of, steps_along
@@ -36,20 +38,20 @@ def plan_references(session: Session, template: Template, zarr_format: int) -> t
     """
     refuse_settings(session.recipe.target)
     grid = InputGrid.from_template(template)
-    layout = Layout(zarr_format=zarr_format)
+    layout = Layout(zarr_format=zarr_format, append=session.recipe.target.append)
     arrays: list[ArrayPlan] = []
     forms: dict[str, ChunkForm] = {}
     for array in template.arrays:
         if array.values is not None:
-            arrays.append(_inlined(plan_array(array, layout)))
+            arrays.append(_inlined(plan_array(array, layout), layout.append))
             continue
         try:
             form = _form(session, template, grid, array)
         except TargetError:
             if not array.is_coord or math.prod(array.shape) * itemsize(array.dtype) > MAX_INLINE:
                 raise
-            known = replace(array, values=_read(session, template, grid, array))
-            arrays.append(_inlined(plan_array(known, layout)))
+            known = replace(array, values=read_small(session, template, array))
+            arrays.append(_inlined(plan_array(known, layout), layout.append))
             continue
         forms[array.name] = form
         arrays.append(replace(plan_array(array, layout), chunks=form.chunks, shards=None, compressor={"name": "none"}))
@@ -58,9 +60,11 @@ def plan_references(session: Session, template: Template, zarr_format: int) -> t
     return replace(plan, zarr_format=zarr_format, arrays=tuple(arrays), stages=stages, intermediate=()), forms
 
 
-def _inlined(array: ArrayPlan) -> ArrayPlan:
-    # One chunk: what is kept inside the references is read with them.
-    whole = tuple(max(1, n) for n in array.shape)
+def _inlined(array: ArrayPlan, append: str | None) -> ArrayPlan:
+    # One chunk: what is kept inside the references is read with them. Along the dimension that is appended to it is a long
+    # one, which stays as it is for years.
+    long = dict(zip(array.dims, array.chunks, strict=True))
+    whole = tuple(max(n, long[d]) if d == append else max(1, n) for d, n in zip(array.dims, array.shape, strict=True))
     return replace(array, chunks=whole, shards=None, compressor={"name": "zstd", "level": 3})
 
 
@@ -110,9 +114,9 @@ def _whole(array: ArrayTemplate) -> Region:
     return tuple(slice(0, n) for n in array.shape)
 
 
-def _read(session: Session, template: Template, grid: InputGrid, array: ArrayTemplate) -> np.ndarray:
+def read_small(session: Session, template: Template, array: ArrayTemplate) -> np.ndarray:
     """All values of a small array, in the encoding of the dataset."""
-    region = _whole(array)
+    region, grid = _whole(array), InputGrid.from_template(template)
     plan = plan_array(array, Layout())
     pieces = list(grid.overlaps(plan, region))
     block = new_block(plan, region, pieces)
@@ -130,14 +134,22 @@ def _read(session: Session, template: Template, grid: InputGrid, array: ArrayTem
     return block
 
 
-def make_references(session: Session, template: Template, plan: Plan, forms: Forms) -> TaskReport:
-    """References to all inputs."""
+def make_references(
+    session: Session, template: Template, plan: Plan, forms: Forms, steps: Mapping[str, tuple[int, ...]] | None = None
+) -> TaskReport:
+    """References to all inputs.
+
+    Parameters
+    ----------
+    steps: by array: what the lengths of chunks cut out of values in one piece must divide; None: what all inputs allow.
+    """
     from pangeo_forge.pipeline.runner import RunnerSettings
     from pangeo_forge.pipeline.stages import refer
 
-    referrer = InputReferrer(template, plan.inputs, session.archive, forms, plan.zarr_format)
+    referrer = InputReferrer(template, plan.inputs, session.archive, forms, plan.zarr_format, steps)
     session.progress.start("write", len(plan.inputs))
     runner = RunnerSettings(session.settings.mode, session.settings.worker_count)
     report = refer(referrer, runner, session.scratch)
+    refuse_changed(session.seen)
     session.progress.finish("write")
     return report

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 from pangeo_forge.errors import TargetError
 
 if TYPE_CHECKING:
-    from pangeo_forge.targets.extend import Extension
+    from pangeo_forge.targets.extend import ZarrExtension
+    from pangeo_forge.targets.icechunk_extension import IcechunkExtension
     from pangeo_forge.targets.icechunk_repository import IcechunkTarget
     from pangeo_forge.targets.reference import ReferenceTarget
+    from pangeo_forge.targets.reference_extension import ReferenceExtension, VirtualIcechunkExtension
     from pangeo_forge.targets.virtual_icechunk import VirtualIcechunkTarget
 
 REFERRING = ("parquet", "json", "virtual")
@@ -104,7 +106,7 @@ def open_extension(
     options: Mapping[str, Any] | None = None,
     input_options: Mapping[str, Any] | None = None,
     threads: int = 2,
-) -> Extension:
+) -> ZarrExtension | IcechunkExtension | ReferenceExtension | VirtualIcechunkExtension:
     """The dataset at an address, to be made longer by a run. Parameters are those of :func:`open_target`."""
     form, given = form_of_target(target), dict(options or {})
     if form == "zarr":
@@ -115,4 +117,9 @@ def open_extension(
         from pangeo_forge.targets.icechunk_extension import IcechunkExtension
 
         return IcechunkExtension(address, run_id, given, threads)
-    raise ValueError(f"a {form} target is not appended to")
+    from pangeo_forge.targets import reference_extension as referring
+
+    points_to = dict(input_options or {})
+    if form == "virtual":
+        return referring.VirtualIcechunkExtension(address, run_id, given, threads, input_options=points_to)
+    return referring.ReferenceExtension(address, run_id, given, points_to, threads)

@@ -18,6 +18,7 @@ import numpy as np
 
 from pangeo_forge.plan.plan import ArrayPlan, Plan
 from pangeo_forge.targets.byte_ranges import ChunkForm
+from pangeo_forge.targets.chunks import ChunkStore, objects_in
 from pangeo_forge.targets.codec import fill_of
 from pangeo_forge.targets.reference_placement import Forms
 from pangeo_forge.targets.references import References
@@ -38,7 +39,7 @@ def write_parquet(
 
     Parameters
     ----------
-    inline: encoded chunks by key: one per array, or none when all of it is fill value.
+    inline: encoded chunks by key; one that is not there is all fill value.
     """
     folder.mkdir(parents=True)
     for array in plan.arrays:
@@ -46,12 +47,23 @@ def write_parquet(
             for number, columns in enumerate(_tables(array, forms[array.name], references)):
                 _write(folder / array.name / f"refs.{number}.parq", columns)
         elif math.prod(array.shape):
-            key = ".".join("0" for _ in array.shape) or "0"
-            raw = inline.get(f"{array.name}/{key}") or _filled(array, None)
-            _write(folder / array.name / "refs.0.parq", _columns([""], np.zeros((2, 1), np.int64), [raw]))
+            for number, raw in enumerate(_kept(array, inline)):
+                columns = _columns([""] * len(raw), np.zeros((2, len(raw)), np.int64), raw)
+                _write(folder / array.name / f"refs.{number}.parq", columns)
     metadata = {key: json.loads(data) for key, data in documents.items()}
     text = json.dumps({"metadata": metadata, "record_size": RECORD_SIZE})
     (folder / ".zmetadata").write_text(text)
+
+
+def _kept(array: ArrayPlan, inline: Mapping[str, bytes]) -> Iterator[list[bytes | None]]:
+    """Chunks of an array that is kept as bytes, by table."""
+    store, filled = ChunkStore("memory", {}, 2), None
+    keys = [store.key(array, at) for at in objects_in(array, tuple(slice(0, n) for n in array.shape))]
+    for start in range(0, len(keys), RECORD_SIZE):
+        part = [inline.get(key) for key in keys[start : start + RECORD_SIZE]]
+        if None in part and filled is None:
+            filled = _filled(array, None)
+        yield [filled if data is None else data for data in part]
 
 
 def _tables(array: ArrayPlan, form: ChunkForm, references: References) -> Iterator[dict[str, Any]]:

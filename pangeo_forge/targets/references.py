@@ -54,8 +54,12 @@ class References:
         """Number of chunks that are there."""
         return sum(int((piece.offsets >= 0).sum()) for piece in self.pieces)
 
-    def check(self, plan: Plan, names: Mapping[str, Any]) -> None:
+    def check(self, plan: Plan, names: Mapping[str, Any], known: tuple[str, int] | None = None) -> None:
         """No chunk may have two references, none may lie outside its array, and one without must mean "missing".
+
+        Parameters
+        ----------
+        known: dimension, and length along it up to which there are references already.
 
         Raises
         ------
@@ -66,6 +70,14 @@ class References:
             array = plan.array(name)
             grid = tuple(-(-n // c) for n, c in zip(array.shape, array.chunks, strict=True))
             seen = np.zeros(grid, np.int32)
+            if known is not None:
+                dim, length = known
+                seen[
+                    tuple(
+                        slice(-(-length // c) if d == dim else None)
+                        for d, c in zip(array.dims, array.chunks, strict=True)
+                    )
+                ] = 1
             for piece in self.pieces:
                 if piece.array == name:
                     part = [slice(c, c + n) for c, n in zip(piece.corner, piece.offsets.shape, strict=True)]

@@ -45,6 +45,8 @@ class VirtualIcechunkTarget(IcechunkTarget):
     input_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     forms: Forms = field(default_factory=dict)
     """Of the arrays that are referenced; set before ``create``."""
+    known: tuple[str, int] | None = None
+    """Dimension, and length along it up to which the repository has references already."""
     _references: References = field(default_factory=References, repr=False)
 
     def receive(self, changes: Changes) -> None:
@@ -59,7 +61,7 @@ class VirtualIcechunkTarget(IcechunkTarget):
         """Put the references into the session, with the known values."""
         if self._session is None or self._fork is None:
             raise InternalError("a target is committed that was not created", code="X021")
-        self._references.check(plan, self.forms)
+        self._references.check(plan, self.forms, self.known)
         repository = self._configured()
         self._session = repository.writable_session("main")
         library = library_of_icechunk(self.url)
@@ -88,7 +90,11 @@ class VirtualIcechunkTarget(IcechunkTarget):
         if repository is None:
             raise TargetError("the repository was removed under the run", code="T062", where=self.url, hint="run again")
         config = repository.config
+        known = tuple(config.virtual_chunk_containers or ())
         for prefix in prefixes_of(self._references.urls):
+            # A folder within one that is allowed already needs no permission of its own.
+            if known and prefix.startswith(known):
+                continue
             config.set_virtual_chunk_container(container_of(library, prefix, self.input_options))
         repository = library.Repository.open(repository.storage, config=config)
         with translated(self.url):

@@ -19,7 +19,7 @@ from tests.publish.archive import Daily, expected, read
 SECTION = {"append": "time", "format": "icechunk"}
 
 
-@pytest.fixture(params=["x.icechunk", "arco"])
+@pytest.fixture(params=["x.icechunk", pytest.param("arco", marks=pytest.mark.long)])
 def archive(request: pytest.FixtureRequest, tmp_path: Path) -> Daily:
     made = Daily(tmp_path, str(tmp_path / "out" / request.param), target_section=SECTION)
     made.write(range(5))
