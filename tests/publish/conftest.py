@@ -137,7 +137,7 @@ def without_beam(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
         return preparer.prepare(0, len(preparer.archive.pattern))
 
     def write(writer: TaskWriter, *given: Any) -> TaskReport:
-        done: Collection[tuple[int, int]] = given[3]
+        done: Collection[tuple[int, int]] = given[2]
         report = TaskReport()
         for stage in range(len(writer.plan.stages)):
             for number in range(writer.plan.n_tasks(stage)):
