@@ -32,6 +32,8 @@ KINDS = {
 SHARED = {
     "R203": "arguments of a transform",
     "R213": "a transform failed",
+    "B010": "a package is missing: of an engine, of a location",
+    "B013": "a secret, or an engine's credentials",
     "I001": "several inputs failed",
     "I111": "the reader raises it, init asks for it",
     "I301": "the fetcher raises it, prepare asks for it",

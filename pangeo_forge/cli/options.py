@@ -87,9 +87,14 @@ def run_options(function: F) -> F:
         click.option(
             "--mode",
             type=click.Choice(["threads", "processes", "single"]),
-            default="threads",
-            show_default=True,
-            help="How workers run on this machine.",
+            default=None,
+            help="How workers run on this machine. [default: threads]",
+        ),
+        click.option(
+            "--bakery",
+            metavar="NAME|FILE",
+            default=None,
+            help="Where it runs: a name in feedstocks/bakeries.yaml, or a file. [default: local]",
         ),
         click.option(
             "--max-memory",

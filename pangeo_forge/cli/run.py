@@ -65,6 +65,7 @@ def run(recipe: str, as_json: bool, **given: Any) -> None:
     Example:
       pangeo-forge run noaa-oisst --target ./oisst.zarr
       pangeo-forge run noaa-oisst --target gs://bucket/arco --max-memory 4GB
+      pangeo-forge run noaa-oisst --bakery flink
       pangeo-forge run noaa-oisst --set inputs.concat.time.end=1981-10-01
     """
     from pangeo_forge.cli.progress_bars import front_end
@@ -93,9 +94,10 @@ def settings_from(given: dict[str, Any]) -> Any:
         target=given.get("target"),
         cache=given["cache"],
         prune=given.get("prune"),
-        max_memory=given["max_memory"] or DEFAULT_MEMORY,
+        max_memory=given["max_memory"],
         workers=given["workers"],
         mode=given["mode"],
+        bakery=given["bakery"],
         target_options=storage_options(given.get("storage", ())),
         make_latest=given.get("make_latest", False),
         overwrite=given.get("overwrite", False),

@@ -17,6 +17,7 @@ from pangeo_forge.inputs import isolation
 from pangeo_forge.inputs.arrays import ArrayCache
 from pangeo_forge.inputs.fetch import Cache, FailedInput, FetchedInput, Fetcher, FetchOptions, Guard, Progress
 from pangeo_forge.inputs.fetch.address import local_path, redact_url
+from pangeo_forge.inputs.fetch.storage_options import BoundSecrets
 from pangeo_forge.inputs.fetch.watch import FetchWatch
 from pangeo_forge.inputs.lazy import ArraySource, Locator
 from pangeo_forge.inputs.openers import opened, sniff, unwrapped_path
@@ -60,6 +61,10 @@ class Archive:
     """Where progress is told."""
     sources: dict[str, str] = field(default_factory=dict, repr=False)
     """Text of the files that hold the recipe's own Python, by name."""
+    machines: int = 1
+    """Machines that share a source's limits but no files."""
+    secrets: BoundSecrets = field(default_factory=BoundSecrets)
+    """Where named secrets are looked up; holds no value."""
     token: str = field(default_factory=lambda: uuid4().hex)
     """All copies of an archive in one process share one fetcher."""
 
@@ -77,6 +82,8 @@ class Archive:
                     self.cache,
                     guard=self.guard,
                     progress=Progress(watch, interval=0.2),
+                    secrets=self.secrets,
+                    workers=self.machines,
                 )
             return _fetchers[self.token]
 

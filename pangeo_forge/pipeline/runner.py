@@ -1,18 +1,19 @@
-"""Where a pipeline runs, and how results come back from its workers.
-
-The runner is always named. Beam's ``DirectRunner`` picks one of two engines by what it can download, so the same recipe
-would run on different ones on a laptop and in CI.
-"""
+"""How a pipeline is run, whatever the engine, and how results come back from its workers."""
 
 from __future__ import annotations
 
 import logging
 import pickle
+import re
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, TypeVar
 from uuid import uuid4
+
+from pangeo_forge.errors import BakeryError
+from pangeo_forge.inputs.fetch.credentials import REDACTOR
+from pangeo_forge.pipeline.scratch import Scratch
 
 # Beam warns at import of cloud libraries that it can do without; the only import of Beam is here, so that it is quiet once.
 logging.disable(logging.WARNING)
@@ -21,84 +22,103 @@ from apache_beam.options.pipeline_options import PipelineOptions  # noqa: E402
 
 logging.disable(logging.NOTSET)
 
-__all__ = ["Mailbox", "MergeAll", "RunnerSettings", "beam", "ranges", "run_pipeline"]
+__all__ = ["Mailbox", "MergeAll", "beam", "ranges", "run_pipeline"]
 
 T = TypeVar("T")
-Mode = Literal["threads", "processes", "single"]
-
-_DIRECT_MODES = {"threads": "multi_threading", "processes": "multi_processing", "single": "in_memory"}
-
-
-@dataclass(frozen=True)
-class RunnerSettings:
-    """How a pipeline is run on this machine.
-
-    Threads are the default: raw chunk reading, inflating, encoding and writing release the GIL. ``single`` keeps
-    everything in the calling thread, for debugging. ``processes`` costs about two seconds of start-up.
-    """
-
-    mode: Mode = "threads"
-    workers: int = 2
-
-    @property
-    def tasks_at_once(self) -> int:
-        """Tasks that one worker process works on at the same time."""
-        return self.workers if self.mode == "threads" else 1
-
-    @property
-    def travels(self) -> bool:
-        """Whether work goes to other processes than this one."""
-        return self.mode == "processes"
-
-    def options(self) -> PipelineOptions:
-        """Beam's options for these settings."""
-        workers = 1 if self.mode == "single" else self.workers
-        flags = [f"--direct_running_mode={_DIRECT_MODES[self.mode]}", f"--direct_num_workers={workers}"]
-        return PipelineOptions(flags, save_main_session=False)
 
 
 @dataclass(frozen=True)
 class Mailbox(Generic[T]):
-    """A file by which the last step of a pipeline hands its one result to the driver.
+    """An object by which the last step of a pipeline hands its one result to the driver.
 
-    Works on every runner that shares a file system or object store with the driver, where ``PipelineResult`` does not.
+    Works on every engine, where ``PipelineResult`` does not, and on every file system or object store that both reach.
     """
 
-    path: str
+    scratch: Scratch
+    name: str
 
     @classmethod
-    def within(cls, folder: str | Path, name: str) -> Mailbox[T]:
+    def within(cls, scratch: Scratch, name: str) -> Mailbox[T]:
         """A fresh mailbox in a scratch folder."""
-        return cls(str(Path(folder) / f"{name}-{uuid4().hex}.pickle"))
+        return cls(scratch, f"{name}-{uuid4().hex}.pickle")
 
     def put(self, value: T) -> None:
         """Store the result, whole or not at all."""
-        temporary = Path(f"{self.path}.{uuid4().hex}")
-        temporary.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(pickle.dumps(value))
-        temporary.replace(self.path)
+        self.scratch.objects.put(self.name, pickle.dumps(value))
 
     def take(self) -> T:
-        """The result; the file is removed."""
-        path = Path(self.path)
-        value: T = pickle.loads(path.read_bytes())  # noqa: S301 - written by this run's own last step
-        path.unlink()
+        """The result; the object is removed.
+
+        Raises
+        ------
+        BakeryError: B022, the pipeline ended well, but there is no result.
+        """
+        objects = self.scratch.objects
+        data = objects.get(self.name)
+        if data is None:
+            raise BakeryError(
+                "the engine says that all is done, but its workers handed no result over",
+                code="B022",
+                where=objects.url,
+                hint="do driver and workers see the same `temp`? see docs/bakeries.md",
+            )
+        value: T = pickle.loads(data)  # noqa: S301 - written by this run's own last step
+        objects.delete(self.name)
         return value
 
 
-def run_pipeline(build: Callable[[beam.Pipeline], None], settings: RunnerSettings) -> None:
-    """Build a pipeline and run it to its end on Beam's FnApiRunner."""
-    from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+def run_pipeline(build: Callable[[Any], None], runner: Any, flags: list[str], *, where: str = "") -> Any:
+    """Build a pipeline and run it to its end; Ctrl-C cancels it on the engine, too.
 
+    Parameters
+    ----------
+    where: the bakery, for messages. Without it errors of the runner pass through as they are.
+
+    Raises
+    ------
+    BakeryError: B020 the engine failed, or a worker in a way that nobody foresaw; B021 somebody cancelled the job.
+    """
     _quiet_beam()
-    pipeline = beam.Pipeline(runner=FnApiRunner(), options=settings.options())
+    pipeline = beam.Pipeline(runner=runner, options=PipelineOptions(flags, save_main_session=False))
     build(pipeline)
+    result = None
     try:
-        pipeline.run().wait_until_finish()
-    except Exception as error:
-        if _was_stopped(error):
+        result = pipeline.run()
+        state = result.wait_until_finish()
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt) or _was_stopped(error):
+            if result is not None and not isinstance(error, Exception):
+                with suppress(Exception):
+                    result.cancel()
             raise KeyboardInterrupt from error
-        raise
+        if not where or not isinstance(error, Exception):
+            raise
+        raise failure_of(error, where) from error
+    if str(state).upper() in ("CANCELLED", "FAILED", "UPDATED"):
+        raise BakeryError(
+            f"the job ended as {state}", code="B021", where=where, hint="see the engine's own page of jobs"
+        )
+    return result
+
+
+_LAST_LINE = re.compile(r"^(?:[A-Za-z_][\w.]*\.)?([A-Z]\w*(?:Error|Exception|Interrupt|Exit))(?:: (.*))?$", re.M)
+
+
+def failure_of(error: BaseException, where: str) -> BakeryError:
+    """What an engine says when it has given up, in one line: the error of a worker, where its text holds one."""
+    text = str(error)
+    found = [m for m in _LAST_LINE.finditer(text) if m[1] != "RuntimeError"] or list(_LAST_LINE.finditer(text))
+    if found:
+        what = f"a worker failed: {found[-1][1]}" + (f": {found[-1][2]}" if found[-1][2] else "")
+    else:
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        what = f"the engine failed: {(lines or [type(error).__name__])[-1]}"
+    return BakeryError(
+        REDACTOR(what[:500]),
+        code="B020",
+        where=where,
+        hint="what is done is kept: run again; `--debug` shows all that the engine said",
+    )
 
 
 def _was_stopped(error: BaseException) -> bool:

@@ -18,10 +18,12 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from pangeo_forge import progress
 from pangeo_forge.errors import PangeoForgeError
+from pangeo_forge.pipeline.engines.protocol import Engine
 from pangeo_forge.pipeline.parcel import Parcel, Work
 from pangeo_forge.pipeline.prepare_inputs import InputPreparer, Prepared
 from pangeo_forge.pipeline.refer_inputs import InputReferrer
-from pangeo_forge.pipeline.runner import Mailbox, MergeAll, RunnerSettings, beam, ranges, run_pipeline
+from pangeo_forge.pipeline.runner import Mailbox, MergeAll, beam, ranges
+from pangeo_forge.pipeline.scratch import Scratch
 from pangeo_forge.pipeline.write_task import TaskReport, TaskWriter
 from pangeo_forge.targets.buffers import BLOCKS
 
@@ -98,11 +100,11 @@ class _Write(_OnWorker[TaskWriter]):
         return _Outcome(total)
 
 
-def prepare(preparer: InputPreparer, settings: RunnerSettings, scratch: str) -> Prepared:
+def prepare(preparer: InputPreparer, engine: Engine, scratch: Scratch) -> Prepared:
     """Fetch and scan all inputs of the preparer's archive; the combined result, failures included."""
     mailbox: Mailbox[_Outcome[Prepared]] = Mailbox.within(scratch, "prepared")
-    parcel = Parcel.of(preparer, travels=settings.travels)
-    elements = ranges(len(preparer.archive.pattern), INPUTS_PER_ELEMENT, shares=settings.workers)
+    parcel = Parcel.of(preparer, travels=engine.workforce.travels)
+    elements = ranges(len(preparer.archive.pattern), INPUTS_PER_ELEMENT, shares=engine.workforce.tasks)
 
     def build(pipeline: beam.Pipeline) -> None:
         _ = (
@@ -110,18 +112,18 @@ def prepare(preparer: InputPreparer, settings: RunnerSettings, scratch: str) -> 
             | "Ranges of inputs" >> beam.Create(elements, reshuffle=False)
             | "Spread inputs" >> beam.Reshuffle()
             | "Fetch, open, scan" >> beam.ParDo(_Prepare(parcel))
-            | "Combine" >> beam.CombineGlobally(MergeAll(_Outcome))
+            | "Combine" >> beam.CombineGlobally(MergeAll(_Outcome)).without_defaults()
             | "Hand over what inputs hold" >> beam.Map(mailbox.put)
         )
 
-    run_pipeline(build, settings)
+    engine.run(build)
     return mailbox.take().taken(preparer.empty())
 
 
 def write(
     writer: TaskWriter,
-    settings: RunnerSettings,
-    scratch: str,
+    engine: Engine,
+    scratch: Scratch,
     done: Collection[tuple[int, int]] = (),
 ) -> TaskReport:
     """Do all tasks of the writer's plan, stage after stage, but those that are ``done`` (stage, number) already.
@@ -133,14 +135,14 @@ def write(
     total = TaskReport()
     for stage in range(len(writer.plan.stages)):
         try:
-            total = total.merge(_write_stage(writer, stage, settings, scratch, done))
+            total = total.merge(_write_stage(writer, stage, engine, scratch, done))
         finally:
             # The blocks of this stage are of no use to the next, nor to what this process does afterwards.
             BLOCKS.clear()
     return total
 
 
-def refer(referrer: InputReferrer, settings: RunnerSettings, scratch: str) -> TaskReport:
+def refer(referrer: InputReferrer, engine: Engine, scratch: Scratch) -> TaskReport:
     """Make references to all inputs of the referrer's archive.
 
     Raises
@@ -148,8 +150,8 @@ def refer(referrer: InputReferrer, settings: RunnerSettings, scratch: str) -> Ta
     PangeoForgeError: the first error of an input, as it was raised in the worker.
     """
     mailbox: Mailbox[_Outcome[TaskReport]] = Mailbox.within(scratch, "referred")
-    parcel = Parcel.of(referrer, travels=settings.travels)
-    elements = ranges(len(referrer.grid), INPUTS_PER_ELEMENT, shares=settings.workers)
+    parcel = Parcel.of(referrer, travels=engine.workforce.travels)
+    elements = ranges(len(referrer.grid), INPUTS_PER_ELEMENT, shares=engine.workforce.tasks)
 
     def build(pipeline: beam.Pipeline) -> None:
         _ = (
@@ -157,11 +159,11 @@ def refer(referrer: InputReferrer, settings: RunnerSettings, scratch: str) -> Ta
             | "Ranges of inputs" >> beam.Create(elements, reshuffle=False)
             | "Spread inputs" >> beam.Reshuffle()
             | "Find byte ranges" >> beam.ParDo(_Write(parcel, 0))
-            | "Join references" >> beam.CombineGlobally(MergeAll(_Outcome))
+            | "Join references" >> beam.CombineGlobally(MergeAll(_Outcome)).without_defaults()
             | "Hand over references" >> beam.Map(mailbox.put)
         )
 
-    run_pipeline(build, settings)
+    engine.run(build)
     return mailbox.take().taken(TaskReport())
 
 
@@ -182,17 +184,17 @@ def _undone(element: tuple[int, int], stage: int, done: Collection[tuple[int, in
 def _write_stage(
     writer: TaskWriter,
     stage: int,
-    settings: RunnerSettings,
-    scratch: str,
+    engine: Engine,
+    scratch: Scratch,
     done: Collection[tuple[int, int]],
 ) -> TaskReport:
     mailbox: Mailbox[_Outcome[TaskReport]] = Mailbox.within(scratch, f"written-{stage}")
-    elements = ranges(writer.plan.n_tasks(stage), TASKS_PER_ELEMENT, shares=settings.workers)
+    elements = ranges(writer.plan.n_tasks(stage), TASKS_PER_ELEMENT, shares=engine.workforce.tasks)
     if done:
         elements = [part for element in elements for part in _undone(element, stage, done)]
     if not elements:
         return TaskReport()
-    parcel = Parcel.of(writer, travels=settings.travels)
+    parcel = Parcel.of(writer, travels=engine.workforce.travels)
 
     def build(pipeline: beam.Pipeline) -> None:
         _ = (
@@ -200,9 +202,9 @@ def _write_stage(
             | "Ranges of tasks" >> beam.Create(elements, reshuffle=False)
             | "Spread tasks" >> beam.Reshuffle()
             | "Pull slices, put chunks" >> beam.ParDo(_Write(parcel, stage))
-            | "Add up" >> beam.CombineGlobally(MergeAll(_Outcome))
+            | "Add up" >> beam.CombineGlobally(MergeAll(_Outcome)).without_defaults()
             | "Hand over what was done" >> beam.Map(mailbox.put)
         )
 
-    run_pipeline(build, settings)
+    engine.run(build)
     return mailbox.take().taken(TaskReport())

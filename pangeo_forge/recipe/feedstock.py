@@ -1,4 +1,4 @@
-"""``feedstocks/<id>.yaml`` and ``feedstocks/bakeries.yaml``: where and when recipes run."""
+"""``feedstocks/<id>.yaml``: where and when recipes run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 from pangeo_forge.errors import RecipeErrors
 from pangeo_forge.recipe.problems import from_validation, to_errors
 from pangeo_forge.recipe.rules import check_written
-from pangeo_forge.recipe.scalars import Duration, Name, Scalar, Size
+from pangeo_forge.recipe.scalars import Duration, Name, Scalar
 from pangeo_forge.recipe.section import Section, form, problem, shown
 from pangeo_forge.recipe.source import read_source
 
@@ -72,19 +72,6 @@ class Feedstock(Section):
     timeout: Duration = Field("6h", description="Longest time of a run.")
 
 
-class Bakery(Section):
-    """A place where recipes run."""
-
-    runner: Literal["local", "dataflow", "flink", "spark", "dask"] = Field(description="Engine.", examples=["local"])
-    options: dict[str, Any] = Field(default_factory=dict, description="Options of the engine.")
-    target: Location | None = Field(None, description="Root of the stores.")
-    cache: Location | None = Field(None, description="Where inputs are copied to.")
-    temp: Location | None = Field(None, description="Scratch space.")
-    catalog: Location | None = Field(None, description="Where the catalog is written.")
-    max_memory: Size | None = Field(None, description="Most memory of one task.", examples=["2GB"])
-    workers: int | None = Field(None, ge=1, description="Number of workers.")
-
-
 def load_feedstock(path: str | Path) -> Feedstock:
     """Read ``feedstocks/<id>.yaml``.
 
@@ -99,27 +86,6 @@ def load_feedstock(path: str | Path) -> Feedstock:
         made = Feedstock.model_validate(data)
     except ValidationError as error:
         raise RecipeErrors(to_errors(problems + from_validation(error), source)) from None
-    if problems:
-        raise RecipeErrors(to_errors(problems, source))
-    return made
-
-
-def load_bakeries(path: str | Path) -> dict[str, Bakery]:
-    """Read ``feedstocks/bakeries.yaml``: a mapping of names to bakeries.
-
-    Raises
-    ------
-    RecipeErrors: all that is wrong, each with its place.
-    """
-    source = read_source(Path(path))
-    data = source.data()
-    problems = list(check_written(data))
-    made = {}
-    for name, entry in data.items():
-        try:
-            made[str(name)] = Bakery.model_validate(entry)
-        except ValidationError as error:
-            problems += from_validation(error, (name,))
     if problems:
         raise RecipeErrors(to_errors(problems, source))
     return made

@@ -36,7 +36,7 @@ def check_written(data: Mapping[str, Any]) -> list[Problem]:
     fetch = data.get("fetch")
     if isinstance(fetch, dict):
         options = fetch.get("storage_options")
-        for path in _credential_keys(options, ("fetch", "storage_options")):
+        for path in credential_keys(options, ("fetch", "storage_options")):
             found.append(Problem(path, "R040", "writes a credential into the recipe", _SECRET_HINT))
         headers = fetch.get("headers")
         for name in headers if isinstance(headers, dict) else ():
@@ -58,10 +58,11 @@ def _credentials_in_urls(value: Any, path: YamlPath) -> Iterator[Problem]:
         yield Problem(path, "R041", "the URL holds a credential", f"remove it from the URL and {_SECRET_HINT}")
 
 
-def _credential_keys(value: Any, path: YamlPath) -> Iterator[YamlPath]:
+def credential_keys(value: Any, path: YamlPath) -> Iterator[YamlPath]:
+    """Keys of options under which a credential is written."""
     for key, child in value.items() if isinstance(value, dict) else ():
         if isinstance(child, dict):
-            yield from _credential_keys(child, (*path, key))
+            yield from credential_keys(child, (*path, key))
         elif _CREDENTIAL_KEY.search(str(key)) and isinstance(child, str):
             yield (*path, key)
 

@@ -36,7 +36,7 @@ def append(run: Run, store: str) -> RunResult | None:
         section,
         options=run.place.options,
         input_options=session.recipe.fetch.storage_options,
-        threads=session.settings.worker_count,
+        threads=session.engine.workforce.per_process,
     )
     attrs, target = found.root()
     ledger = _checked(session, read_ledger(run.place.objects, attrs.get(STATE)), attrs, target.url)

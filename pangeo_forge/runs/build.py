@@ -116,6 +116,6 @@ def _target(run: Run, build: str, address: str, workshop: str | None = None) -> 
         build,
         zarr_format=run.session.recipe.target.zarr_format,
         storage_options=run.place.options,
-        threads=run.session.settings.worker_count,
+        threads=run.session.engine.workforce.per_process,
         workshop=workshop,
     )

@@ -6,12 +6,15 @@ import datetime as dt
 import time
 from contextlib import suppress
 from dataclasses import replace
+from uuid import uuid4
 
 from pangeo_forge import progress
 from pangeo_forge.errors import PangeoForgeError, UsageError
+from pangeo_forge.pipeline.scratch import Scratch
 from pangeo_forge.recipe.model import Recipe
 from pangeo_forge.runs.append import append
 from pangeo_forge.runs.build import build
+from pangeo_forge.runs.equipment import equipped
 from pangeo_forge.runs.lease import held
 from pangeo_forge.runs.place import Place, new_run_id
 from pangeo_forge.runs.records import failure, write_record
@@ -53,10 +56,20 @@ def dry_run_recipe(
     import tempfile
 
     settings = pruned(settings or RunSettings(), DRY_RUN_PRUNE)
-    with tempfile.TemporaryDirectory(prefix="pangeo-forge-dry-run-") as folder:
-        return run_recipe(
-            recipe, replace(settings, target=f"{folder}/{recipe.id}{ending_of(recipe.target)}"), front_end
-        )
+    equipment = equipped(settings)
+    name = f"{recipe.id}{ending_of(recipe.target)}"
+    if equipment.engine.workforce.shares_files or equipment.settings.temp is None:
+        with tempfile.TemporaryDirectory(prefix="pangeo-forge-dry-run-") as folder:
+            return run_recipe(recipe, replace(settings, target=f"{folder}/{name}", target_options={}), front_end)
+    # Workers elsewhere write to the bakery's scratch space.
+    found = equipment.settings
+    folder = f"{str(found.temp).rstrip('/')}/dry-run-{uuid4().hex}"
+    try:
+        there = replace(settings, target=f"{folder}/{name}", target_options=found.temp_options)
+        return run_recipe(recipe, there, front_end)
+    finally:
+        with suppress(PangeoForgeError, OSError):
+            Scratch(folder, found.temp_options).clear()
 
 
 def _run(session: Session, began: dt.datetime) -> RunResult:

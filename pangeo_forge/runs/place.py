@@ -56,7 +56,7 @@ class Place:
         """The place of a recipe's dataset."""
         target = (target or DEFAULT_ROOT).rstrip("/")
         if not target.endswith(STORE_ENDINGS):
-            return cls(f"{target}/{recipe_id}", None, dict(options or {}), ending)
+            return cls(f"{target}/{recipe_id}", None, options or {}, ending)
         return cls.of_store(target, options)
 
     @classmethod
@@ -64,9 +64,9 @@ class Place:
         """The place of a store at a path of its own."""
         if is_local(store):
             path = local_path(store)
-            return cls(str(path.with_name(f".{path.name}{SIDECAR}")), store, dict(options or {}))
+            return cls(str(path.with_name(f".{path.name}{SIDECAR}")), store, options or {})
         folder, _, name = store.rpartition("/")
-        return cls(f"{folder}/.{name}{SIDECAR}", store, dict(options or {}))
+        return cls(f"{folder}/.{name}{SIDECAR}", store, options or {})
 
     @cached_property
     def objects(self) -> LocalObjects | FsspecObjects:

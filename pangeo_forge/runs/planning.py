@@ -101,7 +101,7 @@ def plan_recipe(
     ask: ask for so many inputs only, spread evenly, the first and the last among them; None: for every one.
     """
     settings = settings or RunSettings()
-    with opened_session(recipe, settings, front_end) as session:
+    with opened_session(recipe, settings, front_end, starts=probe) as session:
         report = _from_pattern(recipe, session.pattern)
         if not probe:
             return report

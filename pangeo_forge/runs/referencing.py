@@ -143,13 +143,11 @@ def make_references(
     ----------
     steps: by array: what the lengths of chunks cut out of values in one piece must divide; None: what all inputs allow.
     """
-    from pangeo_forge.pipeline.runner import RunnerSettings
     from pangeo_forge.pipeline.stages import refer
 
     referrer = InputReferrer(template, plan.inputs, session.archive, forms, plan.zarr_format, steps)
     session.progress.start("write", len(plan.inputs))
-    runner = RunnerSettings(session.settings.mode, session.settings.worker_count)
-    report = refer(referrer, runner, session.scratch)
+    report = refer(referrer, session.engine, session.temp)
     refuse_changed(session.seen)
     session.progress.finish("write")
     return report

@@ -42,7 +42,7 @@ def replace_whole(run: Run, *, replace_store: bool) -> RunResult:
         recipe.target,
         options=run.place.options,
         input_options=recipe.fetch.storage_options,
-        threads=session.settings.worker_count,
+        threads=session.engine.workforce.per_process,
     )
     # What is in the way is found before hours of fetching, not after.
     before = state_at(target.address, run.place.options) if target.refuse(overwrite=replace_store) else None

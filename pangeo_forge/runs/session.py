@@ -5,21 +5,25 @@ from __future__ import annotations
 import datetime as dt
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from uuid import uuid4
 
 from pangeo_forge import progress
 from pangeo_forge.dataset.archive import Archive
 from pangeo_forge.dataset.filling import Absent
 from pangeo_forge.dataset.model import Template
 from pangeo_forge.dataset.settings import CombineSettings
-from pangeo_forge.errors import InputError, PlanError
+from pangeo_forge.errors import InputError, PangeoForgeError, PlanError
 from pangeo_forge.inputs.fetch import Cache, Guard
 from pangeo_forge.pattern.pattern import FilePattern
+from pangeo_forge.pipeline.engines import Engine
 from pangeo_forge.pipeline.prepare_inputs import FailedInput, InputPreparer, LedgerEntry, Prepared
+from pangeo_forge.pipeline.scratch import Scratch
 from pangeo_forge.plan import Plan, Resources, make_plan
 from pangeo_forge.recipe.model import Recipe
+from pangeo_forge.runs.equipment import check, equipped
 from pangeo_forge.runs.settings import RunSettings
 from pangeo_forge.runs.sources import source_context
 
@@ -38,6 +42,10 @@ class Session:
     archive: Archive
     channel: str
     scratch: str
+    """A folder of this machine."""
+    engine: Engine
+    temp: Scratch
+    """A folder that all workers reach."""
     warnings: list[str] = field(default_factory=list)
     seen: list[LedgerEntry] = field(default_factory=list)
     """The state of each input when it was scanned."""
@@ -55,9 +63,9 @@ class Session:
         InputError: I001, all inputs that failed, at once (and ``on_missing`` does not excuse).
         """
         self._check_hooks()
-        if self.settings.mode == "threads":
-            self.archive.start_ahead(self.settings.worker_count)
-        from pangeo_forge.pipeline.runner import RunnerSettings
+        workforce = self.engine.workforce
+        if workforce.here:
+            self.archive.start_ahead(workforce.tasks)
         from pangeo_forge.pipeline.stages import prepare
 
         combine = CombineSettings.from_recipe(self.recipe)
@@ -66,7 +74,7 @@ class Session:
             combine = replace(combine, gaps="allow")
         preparer = InputPreparer(self.archive, combine, digests=bool(self.recipe.target.append))
         self.progress.start("inputs", len(self.pattern))
-        prepared = prepare(preparer, RunnerSettings(self.settings.mode, self.settings.worker_count), self.scratch)
+        prepared = prepare(preparer, self.engine, self.temp)
         self.archive.tell_fetched()
         self.progress.finish("inputs")
         self.seen.extend(prepared.ledger)
@@ -105,12 +113,12 @@ class Session:
     @property
     def resources(self) -> Resources:
         """What the work may use."""
-        tasks = self.settings.worker_count if self.settings.mode == "threads" else 1
+        workforce = self.engine.workforce
         return Resources(
             max_memory=self.settings.memory,
-            concurrency=tasks,
-            threads=self.settings.worker_count if self.settings.mode == "threads" else 1,
-            workers=1 if self.settings.mode == "threads" else self.settings.worker_count,
+            concurrency=workforce.per_process,
+            threads=workforce.per_process,
+            workers=workforce.processes,
         )
 
     def plan(self, template: Template) -> Plan:
@@ -123,9 +131,27 @@ class Session:
 
 @contextmanager
 def opened_session(
-    recipe: Recipe, settings: RunSettings, front_end: progress.Progress | None = None, *, now: dt.date | None = None
+    recipe: Recipe,
+    settings: RunSettings,
+    front_end: progress.Progress | None = None,
+    *,
+    now: dt.date | None = None,
+    starts: bool = True,
 ) -> Iterator[Session]:
-    """A session with a scratch folder that is removed at its end."""
+    """A session with a scratch folder that is removed at its end.
+
+    Parameters
+    ----------
+    starts: the bakery is going to work; what it lacks is found now.
+
+    Raises
+    ------
+    BakeryError: what the bakery lacks; nothing was started then.
+    """
+    equipment = equipped(settings)
+    if starts:
+        check(equipment, recipe)
+    settings, engine = equipment.settings, equipment.engine
     pattern = FilePattern.from_inputs(
         recipe.inputs,
         folder=recipe.folder,
@@ -144,12 +170,26 @@ def opened_session(
         progress.channel(front_end or progress.Silent()) as channel,
     ):
         archive = Archive(
-            recipe, pattern, _cache(recipe, settings), settings.guard, scratch, settings.allow_python, channel=channel
+            recipe,
+            pattern,
+            _cache(recipe, settings),
+            settings.guard,
+            # Workers elsewhere unpack into a temporary folder of their own.
+            scratch if engine.workforce.shares_files else None,
+            settings.allow_python,
+            channel=channel,
+            machines=engine.workforce.machines,
+            secrets=equipment.secrets,
         )
+        temp = _temp(settings, scratch)
         try:
-            yield Session(recipe, settings, pattern, archive, channel, scratch)
+            yield Session(recipe, settings, pattern, archive, channel, scratch, engine, temp)
         finally:
             archive.close()
+            engine.close()
+            if settings.temp is not None:
+                with suppress(PangeoForgeError, OSError):
+                    temp.clear()
 
 
 def _refuse_forbidden(pattern: FilePattern, guard: Guard) -> None:
@@ -163,7 +203,14 @@ def _cache(recipe: Recipe, settings: RunSettings) -> Cache | None:
     if not recipe.fetch.cache:
         return None
     root = settings.cache_root
-    return Cache(root if "://" in root else str(Path(root).expanduser().absolute()))
+    return Cache(root if "://" in root else str(Path(root).expanduser().absolute()), settings.cache_options)
+
+
+def _temp(settings: RunSettings, scratch: str) -> Scratch:
+    """A folder of this run's own below the bakery's scratch space; without one, on this machine."""
+    if settings.temp is None:
+        return Scratch(scratch)
+    return Scratch(f"{settings.temp.rstrip('/')}/pangeo-forge-{uuid4().hex}", settings.temp_options)
 
 
 def excuse(failed: Sequence[FailedInput], on_missing: str, total: int) -> list[str]:

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pangeo_forge.errors import UsageError
-from pangeo_forge.inputs.codec_threads import available_cpus
 from pangeo_forge.inputs.fetch.guard import Guard
 from pangeo_forge.plan.layout import parse_bytes
+
+if TYPE_CHECKING:
+    from pangeo_forge.recipe.bakery import NamedBakery
 
 DEFAULT_MEMORY = "2GB"
 
@@ -27,15 +29,24 @@ class RunSettings:
     """fsspec options of the target."""
     cache: str | None = None
     """Where copies of remote inputs are kept."""
+    cache_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """fsspec options of the cache."""
+    temp: str | None = None
+    """Scratch space that all workers reach; default: a temporary folder of this machine."""
+    temp_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """fsspec options of ``temp``."""
+    bakery: str | NamedBakery | None = None
+    """Where it runs: a name in ``feedstocks/bakeries.yaml``, or a file; default: this machine."""
     prune: int | None = None
     """Only the first and last so many values of each concat key."""
     make_latest: bool = False
     """Readers of a root follow the version also when it is pruned."""
-    max_memory: int | str = DEFAULT_MEMORY
-    """What the tasks of one worker process may take, beside some 350 MB of program."""
+    max_memory: int | str | None = None
+    """What the tasks of one worker process may take, beside some 350 MB of program; None: 2GB."""
     workers: int | None = None
     """Tasks at once; None: one a CPU."""
-    mode: Literal["threads", "processes", "single"] = "threads"
+    mode: Literal["threads", "processes", "single"] | None = None
+    """How workers run on this machine; None: threads."""
     overwrite: bool = False
     """Replace a store of ours at a path of its own."""
     rebuild: bool = False
@@ -66,7 +77,7 @@ class RunSettings:
 
     def __post_init__(self) -> None:
         # What is no size is known before inputs are read.
-        parse_bytes(self.max_memory)
+        parse_bytes(self.max_memory or DEFAULT_MEMORY)
         parse_bytes(self.max_input_size)
         if self.untrusted and self.allow_python:
             raise UsageError(
@@ -89,14 +100,9 @@ class RunSettings:
         )
 
     @property
-    def worker_count(self) -> int:
-        """Tasks at once."""
-        return self.workers or available_cpus()
-
-    @property
     def memory(self) -> int:
         """``max_memory`` in bytes."""
-        return parse_bytes(self.max_memory)
+        return parse_bytes(self.max_memory or DEFAULT_MEMORY)
 
     @property
     def cache_root(self) -> str:

@@ -92,7 +92,6 @@ def write_tasks(
     ----------
     work: where finished tasks are marked; None: what a killed run has written is lost with it.
     """
-    from pangeo_forge.pipeline.runner import RunnerSettings
     from pangeo_forge.pipeline.stages import write
 
     journal = None if work is None else work.journal
@@ -102,12 +101,13 @@ def write_tasks(
     if total == len(done):
         return before
     place = None if work is None else work.intermediate
-    threads = session.settings.worker_count
-    between = ChunkStore(place or f"{session.scratch}/intermediate", threads=threads) if plan.intermediate else None
+    threads = session.engine.workforce.per_process
+    between = None
+    if plan.intermediate:
+        between = ChunkStore(place, threads=threads) if place else session.temp.intermediate(threads)
     writer = TaskWriter(plan, template, session.archive, target, between, journal, place is not None, stored)
     session.progress.start("write", total - len(done), plan.nbytes)
-    runner = RunnerSettings(session.settings.mode, session.settings.worker_count)
-    report = before.merge(write(writer, runner, session.scratch, done))
+    report = before.merge(write(writer, session.engine, session.temp, done))
     refuse_changed(session.seen)
     session.progress.finish("write")
     return report

@@ -82,7 +82,7 @@ def open_target(
     TargetError: T066 the address ends like another format.
     """
     check_ending(address, target)
-    form, given = form_of_target(target), dict(options or {})
+    form, given = form_of_target(target), options or {}
     if form == "icechunk":
         from pangeo_forge.targets.icechunk_repository import IcechunkTarget
 
@@ -108,7 +108,7 @@ def open_extension(
     threads: int = 2,
 ) -> ZarrExtension | IcechunkExtension | ReferenceExtension | VirtualIcechunkExtension:
     """The dataset at an address, to be made longer by a run. Parameters are those of :func:`open_target`."""
-    form, given = form_of_target(target), dict(options or {})
+    form, given = form_of_target(target), options or {}
     if form == "zarr":
         from pangeo_forge.targets.extend import ZarrExtension
 

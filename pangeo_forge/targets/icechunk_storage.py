@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -67,12 +68,25 @@ def s3_arguments(options: Mapping[str, Any]) -> dict[str, Any]:
     if options.get("anon"):
         given["anonymous"] = True
     elif options.get("key"):
-        given.update(
-            access_key_id=options["key"], secret_access_key=options.get("secret"), session_token=options.get("token")
-        )
+        # Workers ask for the values themselves: a pickled session must not hold them.
+        given["get_credentials"] = S3Credentials(options)
     else:
         given["from_env"] = True
     return given
+
+
+@dataclass(frozen=True)
+class S3Credentials:
+    """Credentials of a bucket, looked up when the library asks. Holds names of secrets only, where the options do."""
+
+    options: Mapping[str, Any] = field(repr=False)
+
+    def __call__(self) -> Any:
+        """What the library wants."""
+        from icechunk import S3StaticCredentials
+
+        found = dict(self.options)
+        return S3StaticCredentials(found["key"], found.get("secret", ""), found.get("token"), None)
 
 
 def library_of_icechunk(where: str) -> Any:

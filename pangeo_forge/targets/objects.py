@@ -215,7 +215,7 @@ class FsspecObjects:
 
     def __init__(self, url: str, storage_options: Mapping[str, Any] | None = None) -> None:
         self._address = url.rstrip("/")
-        self._options = dict(storage_options or {})
+        self._options = storage_options or {}
         self._opened: tuple[int, Any, str] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -237,7 +237,7 @@ class FsspecObjects:
             import fsspec
 
             try:
-                fs, root = fsspec.core.url_to_fs(self._address, **self._options)
+                fs, root = fsspec.core.url_to_fs(self._address, **dict(self._options))
             except (ImportError, ValueError) as error:
                 raise TargetError(
                     f"cannot be reached: {error}",

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pangeo_forge.pipeline.runner import Mailbox, MergeAll, RunnerSettings, _was_stopped, ranges
+from pangeo_forge.errors import BakeryError
+from pangeo_forge.pipeline.runner import Mailbox, MergeAll, _was_stopped, failure_of, ranges
+from pangeo_forge.pipeline.scratch import Scratch
 
 
 @dataclass(frozen=True)
@@ -32,17 +34,26 @@ def test_ranges_cover_everything_once_and_in_order(count: int, at_most: int, sha
 
 
 def test_mailbox_hands_over_once(tmp_path: Path) -> None:
-    box: Mailbox[dict[str, int]] = Mailbox.within(tmp_path / "not there yet", "result")
+    box: Mailbox[dict[str, int]] = Mailbox.within(Scratch(str(tmp_path / "not there yet")), "result")
     again = pickle.loads(pickle.dumps(box))
     again.put({"a": 1})
     assert box.take() == {"a": 1}
-    assert list((tmp_path / "not there yet").iterdir()) == []
-    with pytest.raises(FileNotFoundError):
+    assert list(box.scratch.objects.list()) == []
+    with pytest.raises(BakeryError, match="B022"):
+        box.take()
+
+
+def test_mailbox_lies_on_any_file_system() -> None:
+    box: Mailbox[int] = Mailbox.within(Scratch("memory://scratch/run"), "result")
+    pickle.loads(pickle.dumps(box)).put(7)
+    assert box.take() == 7
+    with pytest.raises(BakeryError, match="workers handed no result over"):
         box.take()
 
 
 def test_mailboxes_of_one_name_are_apart(tmp_path: Path) -> None:
-    assert Mailbox.within(tmp_path, "x").path != Mailbox.within(tmp_path, "x").path
+    scratch = Scratch(str(tmp_path))
+    assert Mailbox.within(scratch, "x").name != Mailbox.within(scratch, "x").name
 
 
 @given(st.lists(st.integers(), max_size=40), st.integers(0, 39))
@@ -63,21 +74,27 @@ def test_merge_of_nothing_is_the_neutral_one() -> None:
     assert merging.extract_output(merging.create_accumulator()) == Bag((7,))
 
 
-@pytest.mark.parametrize(
-    ("mode", "at_once", "direct", "workers"),
-    [("threads", 3, "multi_threading", 3), ("processes", 1, "multi_processing", 3), ("single", 1, "in_memory", 1)],
-)
-def test_settings_become_options_of_beam(mode: str, at_once: int, direct: str, workers: int) -> None:
-    settings = RunnerSettings(mode, 3)  # type: ignore[arg-type]
-    assert settings.tasks_at_once == at_once
-    options = settings.options().get_all_options()
-    assert options["direct_running_mode"] == direct
-    assert options["direct_num_workers"] == workers
-
-
 def test_ctrl_c_is_known_behind_what_beam_makes_of_it() -> None:
     assert _was_stopped(RuntimeError("KeyboardInterrupt [while running 'Pull slices, put chunks']"))
     wrapped = RuntimeError("wrapped")
     wrapped.__cause__ = KeyboardInterrupt()
     assert _was_stopped(wrapped)
     assert not _was_stopped(RuntimeError("the user pressed KeyboardInterrupt"))
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        (
+            "Traceback (most recent call last):\n  File 'x.py', line 3, in f\nOSError: [Errno 5] disk\n\n"
+            "During handling ...\nRuntimeError: OSError: [Errno 5] disk [while running 'Pull slices, put chunks-ptransform-7']",
+            "a worker failed: OSError: [Errno 5] disk",
+        ),
+        ("org.apache.flink.util.FlinkException: slots are gone", "a worker failed: FlinkException: slots are gone"),
+        ("the pool is closed\n", "the engine failed: the pool is closed"),
+        ("", "the engine failed: RuntimeError"),
+    ],
+)
+def test_what_an_engine_says_becomes_one_line(said: str, shown: str) -> None:
+    error = failure_of(RuntimeError(said), "flink")
+    assert (error.message, error.code, error.where, error.exit_code) == (shown, "B020", "flink", 2)

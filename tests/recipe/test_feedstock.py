@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from pangeo_forge.errors import RecipeErrors
-from pangeo_forge.recipe.feedstock import load_bakeries, load_feedstock
+from pangeo_forge.recipe.bakery import load_bakeries
+from pangeo_forge.recipe.feedstock import load_feedstock
 
 
 def write(tmp_path: Path, text: str) -> Path:

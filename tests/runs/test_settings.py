@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 
 from pangeo_forge.errors import PlanError
+from pangeo_forge.plan.layout import parse_bytes
 from pangeo_forge.runs.settings import DEFAULT_MEMORY, RunSettings
 
 
 def test_defaults() -> None:
     settings = RunSettings()
     assert settings.memory == 2_000_000_000
-    assert settings.max_memory == DEFAULT_MEMORY
-    assert settings.worker_count >= 1
-    assert settings.mode == "threads"
+    assert settings.memory == parse_bytes(DEFAULT_MEMORY)
+    assert settings.bakery is None
     assert settings.verify
 
 
@@ -27,10 +27,6 @@ def test_memory(text: int | str, count: int) -> None:
 def test_memory_that_is_no_size_is_refused_at_once() -> None:
     with pytest.raises(PlanError, match=r"'lots'.*P201"):
         RunSettings(max_memory="lots")
-
-
-def test_workers() -> None:
-    assert RunSettings(workers=7).worker_count == 7
 
 
 def test_cache_is_as_given_else_from_the_environment_else_the_users(monkeypatch: pytest.MonkeyPatch) -> None:

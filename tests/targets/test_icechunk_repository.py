@@ -189,7 +189,8 @@ def test_s3_options_are_those_of_fsspec() -> None:
     assert given["endpoint_url"] == "http://127.0.0.1:5000"
     assert given["allow_http"]
     assert given["force_path_style"]
-    assert (given["access_key_id"], given["secret_access_key"]) == ("k", "s")
+    asked = given["get_credentials"]()
+    assert (asked.access_key_id, asked.secret_access_key) == ("k", "s")
     assert s3_arguments({"anon": True})["anonymous"]
     assert s3_arguments({})["from_env"]
 

@@ -61,7 +61,7 @@ class Cache:
     _made: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"url": self.url, "storage_options": dict(self.storage_options), "_made": {}}
+        return {"url": self.url, "storage_options": self.storage_options, "_made": {}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
