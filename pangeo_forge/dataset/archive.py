@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,14 +12,13 @@ from uuid import uuid4
 
 from pangeo_forge.dataset.model import Index
 from pangeo_forge.errors import InputError, PangeoForgeError
-from pangeo_forge.inputs import isolation
 from pangeo_forge.inputs.arrays import ArrayCache
 from pangeo_forge.inputs.fetch import Cache, FailedInput, FetchedInput, Fetcher, FetchOptions, Guard, Progress
 from pangeo_forge.inputs.fetch.address import local_path, redact_url
 from pangeo_forge.inputs.fetch.storage_options import BoundSecrets
 from pangeo_forge.inputs.fetch.watch import FetchWatch
 from pangeo_forge.inputs.lazy import ArraySource, Locator
-from pangeo_forge.inputs.openers import opened, sniff, unwrapped_path
+from pangeo_forge.inputs.openers import Outline, open_outline, opened, unwrapped_path
 from pangeo_forge.inputs.source import InputSource, OpenOptions
 from pangeo_forge.progress import at
 
@@ -171,23 +169,21 @@ class Archive:
 
     # -- open --------------------------------------------------------------------------------------------------------
 
-    def start_ahead(self, openers: int) -> None:
-        """Begin to start the processes that ``openers`` inputs are opened in at a time, where the first input tells which.
-
-        They are ready half a second later, while this process imports what it needs itself.
-        """
-        path = local_path(self.pattern[0].url)
-        if path is None or not os.path.isfile(path) or self.options.isolate is False:
-            return
-        if self.options.format in ("auto", "netcdf4", "hdf5") and sniff(path) in ("netcdf4", "hdf5"):
-            isolation.start_ahead(min(openers, len(self.pattern)), "pangeo_forge.inputs.openers.hdf5", "h5py")
-
     @contextmanager
     def dataset(self, item: PatternItem) -> Iterator[xr.Dataset]:
         """An input as a dataset, as stored, with the recipe's transforms applied (lazily)."""
         source = self._source(item)
         with opened(source, self._options_of(item)) as raw:
             yield self._transformed(raw, item)
+
+    @contextmanager
+    def outline(self, item: PatternItem) -> Iterator[xr.Dataset | Outline]:
+        """The same for a scan: without xarray where that does."""
+        if self.recipe.transforms:
+            with self.dataset(item) as ds:
+                yield ds
+        else:
+            yield open_outline(self._source(item), self._options_of(item))
 
     @contextmanager
     def plain_dataset(self, item: PatternItem) -> Iterator[xr.Dataset]:

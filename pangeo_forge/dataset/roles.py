@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
-
-import xarray as xr
+from typing import TYPE_CHECKING, Any
 
 from pangeo_forge.dataset.time import is_time_units
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from pangeo_forge.inputs.openers.outline import Outline, OutlineVariable
+
+    Dataset = xr.Dataset | Outline
+    Variable = xr.Variable | OutlineVariable
 
 _MENTIONS = ("bounds", "climatology", "grid_mapping", "cell_measures", "formula_terms")
 
 
-def coordinate_names(ds: xr.Dataset) -> set[str]:
+def coordinate_names(ds: Dataset) -> set[str]:
     """Names that xarray makes coordinates: of dimensions, set as such, or named by a ``coordinates`` attribute."""
     names = {str(n) for n in ds.coords} | {str(d) for d in ds.dims if d in ds.variables}
     mentions = [ds.attrs.get("coordinates"), ds.encoding.get("coordinates")]
@@ -24,7 +30,7 @@ def coordinate_names(ds: xr.Dataset) -> set[str]:
     return {n for n in names if n in ds.variables}
 
 
-def auxiliary_names(ds: xr.Dataset) -> set[str]:
+def auxiliary_names(ds: Dataset) -> set[str]:
     """Names of variables that describe others: bounds, climatology, grid mappings, cell measures, formula terms."""
     names: set[str] = set()
     for variable in ds.variables.values():
@@ -35,7 +41,7 @@ def auxiliary_names(ds: xr.Dataset) -> set[str]:
     return {n for n in names if n in ds.variables}
 
 
-def bounds_parents(ds: xr.Dataset) -> dict[str, str]:
+def bounds_parents(ds: Dataset) -> dict[str, str]:
     """Bounds (or climatology) variables that inherit the time units of their parent.
 
     xarray gives them the units of the parent named by ``bounds``; CF (section 7.4) says the same of ``climatology``.
@@ -49,11 +55,11 @@ def bounds_parents(ds: xr.Dataset) -> dict[str, str]:
     return parents
 
 
-def _has_times(variable: xr.Variable) -> bool:
+def _has_times(variable: Variable) -> bool:
     return is_time_units(variable.attrs.get("units")) or variable.dtype.kind in "MO"
 
 
-def char_dims(ds: xr.Dataset) -> set[str]:
+def char_dims(ds: Dataset) -> set[str]:
     """Dimensions that only number the characters of strings: the last of S1 variables, and of nothing else."""
     users: Mapping[str, list[Any]] = {str(d): [] for d in ds.dims if d not in ds.variables}
     for variable in ds.variables.values():

@@ -6,10 +6,9 @@ No data variable along a concat dim is read, so a scan costs a few milliseconds,
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 
 from pangeo_forge.dataset import roles, time
 from pangeo_forge.dataset.attributes import plain_attrs
@@ -17,6 +16,9 @@ from pangeo_forge.dataset.model import Index, InputScan, Packing, TimeUnits, Var
 from pangeo_forge.dataset.stored import StoredVariable, stored_variables
 from pangeo_forge.dataset.values import digest, meaning, ticks_of
 from pangeo_forge.errors import CombineError
+
+if TYPE_CHECKING:
+    from pangeo_forge.dataset.roles import Dataset
 
 KEPT_BYTES = 1 << 20
 """Values of variables without a concat dim are kept up to this size; larger ones by digest only."""
@@ -26,7 +28,7 @@ BOUNDS_WIDTH = 4
 
 
 def scan_dataset(
-    ds: xr.Dataset,
+    ds: Dataset,
     index: Index,
     label: str,
     concat_dims: Sequence[str],

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 
 from pangeo_forge.dataset import roles, time
 from pangeo_forge.dataset.attributes import plain_attrs
@@ -20,6 +19,9 @@ from pangeo_forge.dataset.model import Packing, TimeUnits
 from pangeo_forge.dataset.packing import PACKING_ATTRS, encode, packing_of
 from pangeo_forge.errors import CombineError
 from pangeo_forge.inputs.lazy import Access, LazyArray
+
+if TYPE_CHECKING:
+    from pangeo_forge.dataset.roles import Dataset, Variable
 
 _TIME_ATTRS = ("units", "calendar")
 
@@ -29,7 +31,7 @@ class StoredVariable:
     """One variable; ``dims`` and ``shape`` include added concat dims and leave out the dimension of characters."""
 
     name: str
-    variable: xr.Variable
+    variable: Variable
     dims: tuple[str, ...]
     shape: tuple[int, ...]
     dtype: str
@@ -82,7 +84,7 @@ class StoredVariable:
 
 
 def stored_variables(
-    ds: xr.Dataset, concat_dims: tuple[str, ...], names: set[str] | None = None, *, decode_times: bool = True
+    ds: Dataset, concat_dims: tuple[str, ...], names: set[str] | None = None, *, decode_times: bool = True
 ) -> list[StoredVariable]:
     """All variables of an input (or those in ``names``), in the order of the dataset.
 
@@ -117,10 +119,10 @@ def stored_variables(
 
 def _stored(
     name: str,
-    variable: xr.Variable,
+    variable: Variable,
     added: tuple[str, ...],
     is_coord: bool,
-    parent: xr.Variable | None,
+    parent: Variable | None,
     is_chars: bool,
     decode_times: bool,
 ) -> StoredVariable:
@@ -157,7 +159,7 @@ def _stored(
     )
 
 
-def _remembered(variable: xr.Variable) -> tuple[str, dict[str, Any]] | None:
+def _remembered(variable: Variable) -> tuple[str, dict[str, Any]] | None:
     """dtype and packing of the integers that a transform (``mask``, ``scale``, ``fill_value``) has decoded.
 
     Those of values that a hook made are not taken: nothing says that they fit. Without a fill value there would be no
@@ -178,7 +180,7 @@ def _remembered(variable: xr.Variable) -> tuple[str, dict[str, Any]] | None:
     return (little.str, packing) if found.fill_value is not None or found.missing_value else None
 
 
-def _dtype(name: str, variable: xr.Variable, is_chars: bool) -> str:
+def _dtype(name: str, variable: Variable, is_chars: bool) -> str:
     """Stored dtype, little-endian; "str" for strings, "time" for dates."""
     dtype = variable.dtype
     if is_chars:
@@ -198,7 +200,7 @@ def _dtype(name: str, variable: xr.Variable, is_chars: bool) -> str:
     return "<m8[ns]" if dtype.kind == "m" else dtype.newbyteorder("<").str
 
 
-def _object_dtype(name: str, variable: xr.Variable) -> str:
+def _object_dtype(name: str, variable: Variable) -> str:
     import cftime
 
     if variable.size == 0 or variable.dtype.metadata:
@@ -215,7 +217,7 @@ def _object_dtype(name: str, variable: xr.Variable) -> str:
     )
 
 
-def _time(variable: xr.Variable, parent: xr.Variable | None) -> TimeUnits | None:
+def _time(variable: Variable, parent: Variable | None) -> TimeUnits | None:
     if variable.dtype.kind == "M" or (variable.dtype.kind == "O" and _is_cftime(variable)):
         units = variable.encoding.get("units")
         calendar = variable.encoding.get("calendar")
@@ -237,19 +239,24 @@ def _time(variable: xr.Variable, parent: xr.Variable | None) -> TimeUnits | None
     return TimeUnits(str(units), time.normal_calendar(spelling), spelling, inherits)
 
 
-def _first(variable: xr.Variable) -> Any:
+def _first(variable: Variable) -> Any:
     return _read(variable, (slice(0, 1),) * variable.ndim).reshape(-1)[0]
 
 
-def _is_cftime(variable: xr.Variable) -> bool:
+def _is_cftime(variable: Variable) -> bool:
     import cftime
 
     return variable.size > 0 and isinstance(_first(variable), cftime.datetime)
 
 
-def _read(variable: xr.Variable, region: tuple[slice, ...]) -> np.ndarray:
-    data = variable._data
-    return data[region].read() if isinstance(data, LazyArray) else np.asarray(variable[region].values)
+def _read(variable: Variable, region: tuple[slice, ...]) -> np.ndarray:
+    data: Any = variable._data
+    if isinstance(data, LazyArray):
+        return data[region].read()
+    if isinstance(data, np.ndarray):
+        return data[region]
+    other: Any = variable
+    return np.asarray(other[region].values)
 
 
 def _joined(values: np.ndarray) -> np.ndarray:

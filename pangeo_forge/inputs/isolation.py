@@ -83,42 +83,7 @@ class _Child:
 
 
 _idle: list[_Child] = []
-_starting: list[threading.Thread] = []
 _lock = threading.Lock()
-
-
-def start_ahead(count: int, *modules: str) -> None:
-    """Start ``count`` children that import ``modules``, while this process does something else.
-
-    A child takes about half a second to be ready, which calls would else wait for.
-    """
-    threads = [threading.Thread(target=_start, args=(modules,), daemon=True) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    with _lock:
-        _starting.extend(threads)
-
-
-def _start(modules: tuple[str, ...]) -> None:
-    # What goes wrong here goes wrong again in the first call, which tells of it.
-    with suppress(_Lost, OSError):
-        child = _Child()
-        child.call(pickle.dumps((__name__, _import.__qualname__, modules)), _START_SECONDS)
-        with _lock:
-            _idle.append(child)
-
-
-def _import(*modules: str) -> None:
-    for module in modules:
-        importlib.import_module(module)
-
-
-def _wait_for_one() -> None:
-    """Until one of the children that are being started is ready."""
-    with _lock:
-        thread = _starting.pop() if _starting and not _idle else None
-    if thread is not None:
-        thread.join()
 
 
 def call(function: Callable[..., Any], *args: Any, timeout: float, where: str) -> Any:
@@ -157,7 +122,6 @@ def call(function: Callable[..., Any], *args: Any, timeout: float, where: str) -
 
 
 def _take() -> _Child:
-    _wait_for_one()
     with _lock:
         # Children of a process that forked belong to the parent alone.
         _idle[:] = [c for c in _idle if c.owner == os.getpid()]

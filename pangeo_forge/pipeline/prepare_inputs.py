@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from pangeo_forge import progress
+from pangeo_forge.dataset import ahead
 from pangeo_forge.dataset.archive import Archive
 from pangeo_forge.dataset.combine import Combination
-from pangeo_forge.dataset.model import Index
+from pangeo_forge.dataset.model import Index, InputScan
 from pangeo_forge.dataset.scan import scan_dataset
+from pangeo_forge.dataset.scanning import Scanned, scan_together
 from pangeo_forge.dataset.settings import CombineSettings
 from pangeo_forge.errors import CombineError, InputError, PangeoForgeError, RecipeError
 from pangeo_forge.inputs.fetch import FetchedInput
 from pangeo_forge.inputs.fetch.address import redact_url
 from pangeo_forge.inputs.fetch.local import file_digest
 from pangeo_forge.pattern.pattern import PatternItem
+
+Fetched = tuple[PatternItem, FetchedInput | PangeoForgeError | None]
+"""An input, and its local copy, or why there is none; None: it is read where it is."""
 
 ABSENT = "I301"
 """Code of the fetcher for an input that its server does not have."""
@@ -83,34 +89,46 @@ class InputPreparer:
 
         An input that fails does not stop the others: all failures are known at the end, at once.
         """
+        ready = list(self.archive.fetch_range(start, stop))
+        found = self._scanned(start, stop, ready)
+        done = Prepared(self.empty().combination if found is None else found.combination)
         tell = progress.at(self.archive.channel)
-        combination = Combination.empty(self.settings)
         ledger: list[LedgerEntry] = []
         failed: list[FailedInput] = []
-        nbytes = 0
-        for item, fetched in self.archive.fetch_range(start, stop):
+        for item, fetched in ready:
             size = 0
             try:
                 if isinstance(fetched, PangeoForgeError):
                     raise fetched
-                key = self.archive.concat_values(item)
-                with self.archive.dataset(item) as ds:
-                    scan = scan_dataset(
-                        ds,
-                        item.index,
-                        item.label,
-                        self.settings.concat_dims,
-                        key=key,
-                        decode_times=self.archive.decode_times,
-                    )
-                combination = combination.add(scan) or combination
+                if found is None or item.index not in found.stamps:
+                    done.combination.add(self._scan(item))
+                elif item.index in found.failed:
+                    raise found.failed[item.index]
                 ledger.append(_entry(item, fetched, digest=self.digests))
                 size = ledger[-1].size or 0
             except (InputError, RecipeError, CombineError) as error:
                 failed.append(FailedInput(item.index, item.label, error, is_absent(error)))
-            nbytes += size
             tell.advance("inputs", 1, size)
-        return Prepared(combination, tuple(ledger), tuple(failed), nbytes)
+        return replace(done, ledger=tuple(ledger), failed=tuple(failed), nbytes=sum(e.size or 0 for e in ledger))
+
+    def _scanned(self, start: int, stop: int, ready: Sequence[Fetched]) -> Scanned | None:
+        """What is had of a range at once: scanned before it was asked for, or in one request now."""
+        files = [(item, f.path) for item, f in ready if isinstance(f, FetchedInput)]
+        before = ahead.take(self.archive, start, stop)
+        if before is not None and all(before.is_of(item.index, path) for item, path in files):
+            return before
+        return scan_together(self.archive, self.settings, files)
+
+    def _scan(self, item: PatternItem) -> InputScan:
+        with self.archive.outline(item) as ds:
+            return scan_dataset(
+                ds,
+                item.index,
+                item.label,
+                self.settings.concat_dims,
+                key=self.archive.concat_values(item),
+                decode_times=self.archive.decode_times,
+            )
 
 
 def _entry(item: PatternItem, fetched: FetchedInput | None, *, digest: bool = False) -> LedgerEntry:

@@ -22,7 +22,7 @@ from apache_beam.options.pipeline_options import PipelineOptions  # noqa: E402
 
 logging.disable(logging.NOTSET)
 
-__all__ = ["Mailbox", "MergeAll", "beam", "ranges", "run_pipeline"]
+__all__ = ["Mailbox", "MergeAll", "beam", "run_pipeline"]
 
 T = TypeVar("T")
 
@@ -157,12 +157,6 @@ class MergeAll(beam.CombineFn):  # type: ignore[misc]  # Beam is untyped
             pairs = [level[i : i + 2] for i in range(0, len(level), 2)]
             level = [pair[0].merge(pair[1]) if len(pair) == 2 else pair[0] for pair in pairs]
         return level[0]
-
-
-def ranges(count: int, at_most: int, *, shares: int) -> list[tuple[int, int]]:
-    """Cut ``count`` positions into [start, stop) ranges: no longer than ``at_most``, and enough of them for ``shares`` workers."""
-    size = max(1, min(at_most, -(-count // max(1, shares * 4))))
-    return [(start, min(start + size, count)) for start in range(0, count, size)]
 
 
 def _quiet_beam() -> None:

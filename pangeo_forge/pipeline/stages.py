@@ -21,14 +21,12 @@ from pangeo_forge.errors import PangeoForgeError
 from pangeo_forge.pipeline.engines.protocol import Engine
 from pangeo_forge.pipeline.parcel import Parcel, Work
 from pangeo_forge.pipeline.prepare_inputs import InputPreparer, Prepared
+from pangeo_forge.pipeline.ranges import INPUTS_PER_ELEMENT, TASKS_PER_ELEMENT, ranges
 from pangeo_forge.pipeline.refer_inputs import InputReferrer
-from pangeo_forge.pipeline.runner import Mailbox, MergeAll, beam, ranges
+from pangeo_forge.pipeline.runner import Mailbox, MergeAll, beam
 from pangeo_forge.pipeline.scratch import Scratch
 from pangeo_forge.pipeline.write_task import TaskReport, TaskWriter
 from pangeo_forge.targets.buffers import BLOCKS
-
-INPUTS_PER_ELEMENT = 64
-TASKS_PER_ELEMENT = 64
 
 
 class _Mergeable(Protocol):

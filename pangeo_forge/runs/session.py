@@ -11,6 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from pangeo_forge import progress
+from pangeo_forge.dataset import ahead
 from pangeo_forge.dataset.archive import Archive
 from pangeo_forge.dataset.filling import Absent
 from pangeo_forge.dataset.model import Template
@@ -20,6 +21,7 @@ from pangeo_forge.inputs.fetch import Cache, Guard
 from pangeo_forge.pattern.pattern import FilePattern
 from pangeo_forge.pipeline.engines import Engine
 from pangeo_forge.pipeline.prepare_inputs import FailedInput, InputPreparer, LedgerEntry, Prepared
+from pangeo_forge.pipeline.ranges import INPUTS_PER_ELEMENT, ranges
 from pangeo_forge.pipeline.scratch import Scratch
 from pangeo_forge.plan import Plan, Resources, make_plan
 from pangeo_forge.recipe.model import Recipe
@@ -63,18 +65,23 @@ class Session:
         InputError: I001, all inputs that failed, at once (and ``on_missing`` does not excuse).
         """
         self._check_hooks()
-        workforce = self.engine.workforce
-        if workforce.here:
-            self.archive.start_ahead(workforce.tasks)
-        from pangeo_forge.pipeline.stages import prepare
-
         combine = CombineSettings.from_recipe(self.recipe)
         if self.settings.prune:
             # What pruning leaves out is no gap of the archive.
             combine = replace(combine, gaps="allow")
         preparer = InputPreparer(self.archive, combine, digests=bool(self.recipe.target.append))
         self.progress.start("inputs", len(self.pattern))
-        prepared = prepare(preparer, self.engine, self.temp)
+        force = self.engine.workforce
+        if force.here:
+            ahead.start(
+                self.archive, combine, ranges(len(self.pattern), INPUTS_PER_ELEMENT, shares=force.tasks), force.tasks
+            )
+        from pangeo_forge.pipeline.stages import prepare
+
+        try:
+            prepared = prepare(preparer, self.engine, self.temp)
+        finally:
+            ahead.end(self.archive)
         self.archive.tell_fetched()
         self.progress.finish("inputs")
         self.seen.extend(prepared.ledger)

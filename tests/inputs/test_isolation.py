@@ -35,18 +35,3 @@ def test_crash_hang_and_exception_are_errors() -> None:
 def test_a_child_is_used_again() -> None:
     first = isolation.call(os.getpid, timeout=10, where="a")
     assert isolation.call(os.getpid, timeout=10, where="a") == first != os.getpid()
-
-
-def test_children_that_were_started_ahead_are_the_ones_that_work() -> None:
-    isolation.close()
-    isolation.start_ahead(2, "fractions")
-    pids = {isolation.call(os.getpid, timeout=10, where="a") for _ in range(4)}
-    # Both are ready or being started: no call starts a third.
-    assert len(pids) <= 2
-    assert os.getpid() not in pids
-
-
-def test_a_child_that_cannot_be_started_ahead_does_no_harm() -> None:
-    isolation.close()
-    isolation.start_ahead(1, "no_such_module_at_all")
-    assert isolation.call(int, "7", timeout=10, where="a") == 7

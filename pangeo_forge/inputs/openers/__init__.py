@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pangeo_forge.errors import InputError, PangeoForgeError
+from pangeo_forge.inputs.openers.assembly import to_xarray
+from pangeo_forge.inputs.openers.outline import Outline, outline_of
 from pangeo_forge.inputs.sniff import WRAPPERS, sniff
 from pangeo_forge.inputs.source import InputSource, OpenOptions
 from pangeo_forge.inputs.unpack import unpack
@@ -17,7 +19,7 @@ from pangeo_forge.inputs.unpack import unpack
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["open_dataset", "opened", "sniff", "unwrapped_path"]
+__all__ = ["Outline", "open_dataset", "open_outline", "opened", "sniff", "unwrapped_path"]
 
 _MODULES = {
     "netcdf3": "netcdf3",
@@ -42,11 +44,31 @@ def open_dataset(source: InputSource, options: OpenOptions | None = None) -> xr.
     ------
     InputError: with the input's key and URL; codes I101 to I129.
     """
-    options = options or OpenOptions()
+    found: xr.Dataset = _opened_by(source, options or OpenOptions(), lambda opener, local, how: opener.open(local, how))
+    return found
+
+
+def open_outline(source: InputSource, options: OpenOptions | None = None) -> xr.Dataset | Outline:
+    """The same, as an :class:`Outline` where the format's reader and the input allow it."""
+    found: xr.Dataset | Outline = _opened_by(source, options or OpenOptions(), _outline)
+    return found
+
+
+def _outline(opener: Any, local: InputSource, options: OpenOptions) -> xr.Dataset | Outline:
+    if not hasattr(opener, "describe"):
+        dataset: xr.Dataset = opener.open(local, options)
+        return dataset
+    about: dict[str, Any] = {"decode_coords": options.decode_coords, "drop": options.drop, "source": str(local.path)}
+    stored = opener.describe(local, options)
+    return outline_of(stored, **about) or to_xarray(stored, **about)
+
+
+def _opened_by(
+    source: InputSource, options: OpenOptions, use: Callable[[Any, InputSource, OpenOptions], xr.Dataset | Outline]
+) -> Any:
     try:
         local, name = _unwrapped(source, options)
-        opener: Any = importlib.import_module(f"{__name__}.{_MODULES[name]}")
-        dataset: xr.Dataset = opener.open(local, options)
+        return use(importlib.import_module(f"{__name__}.{_MODULES[name]}"), local, options)
     except PangeoForgeError as error:
         raise _placed(error, source) from error.__cause__
     except ImportError as error:
@@ -63,7 +85,6 @@ def open_dataset(source: InputSource, options: OpenOptions | None = None) -> xr.
             where=source.where,
             hint="the file may be damaged or mislabelled: fetch it again, or set open.format",
         ) from error
-    return dataset
 
 
 @contextmanager

@@ -62,16 +62,24 @@ def to_xarray(stored: StoredDataset, *, decode_coords: bool | str, drop: Sequenc
 
     for message in stored.warnings:
         warnings.warn(message, stacklevel=2)
-    variables = _join_characters({n: v for n, v in stored.variables.items() if not matches(n, drop)})
-    used = _coordinate_names(stored, decode_coords) | stored.coords
+    variables, names = arranged(stored, decode_coords=decode_coords, drop=drop)
     data: dict[str, xr.Variable] = {}
     coords: dict[str, xr.Variable] = {}
     for name, variable in variables.items():
         made = xr.Variable(variable.dims, lazy(variable.source), variable.attrs, fastpath=True)
-        (coords if name in used or name in variable.dims else data)[name] = made
+        (coords if name in names else data)[name] = made
     dataset = xr.Dataset(data, coords, stored.attrs)
     dataset.encoding["source"] = source
     return dataset
+
+
+def arranged(
+    stored: StoredDataset, *, decode_coords: bool | str, drop: Sequence[str]
+) -> tuple[dict[str, StoredVariable], set[str]]:
+    """The variables of the dataset, and the names of those that are its coordinates."""
+    variables = _join_characters({n: v for n, v in stored.variables.items() if not matches(n, drop)})
+    used = _coordinate_names(stored, decode_coords) | stored.coords
+    return variables, {n for n, v in variables.items() if n in used or n in v.dims}
 
 
 def matches(name: str, patterns: Iterable[str]) -> bool:

@@ -29,7 +29,13 @@ if TYPE_CHECKING:
 
 
 def open(source: InputSource, options: OpenOptions) -> xr.Dataset:
-    """The dataset in ``options.group`` (several groups are merged) of a NetCDF-4 or HDF5 file.
+    """The dataset in ``options.group`` (several groups are merged) of a NetCDF-4 or HDF5 file."""
+    stored = describe(source, options)
+    return to_xarray(stored, decode_coords=options.decode_coords, drop=options.drop, source=str(source.path))
+
+
+def describe(source: InputSource, options: OpenOptions) -> StoredDataset:
+    """What is in the file.
 
     Raises
     ------
@@ -43,10 +49,9 @@ def open(source: InputSource, options: OpenOptions) -> xr.Dataset:
     sniff.check_hdf5(path)
     arguments = (path, options.groups, dict(options.dims), options.drop)
     if options.isolate is False:
-        stored = read_groups(*arguments)
-    else:
-        stored = call(read_groups, *arguments, timeout=options.timeout, where=source.where)
-    return to_xarray(stored, decode_coords=options.decode_coords, drop=options.drop, source=path)
+        return read_groups(*arguments)
+    found: StoredDataset = call(read_groups, *arguments, timeout=options.timeout, where=source.where)
+    return found
 
 
 def read_groups(path: str, groups: tuple[str, ...], dims: Mapping[str, Any], drop: tuple[str, ...]) -> StoredDataset:

@@ -22,7 +22,13 @@ _SMALL = 128 * 1024
 
 
 def open(source: InputSource, options: OpenOptions) -> xr.Dataset:
-    """The dataset of a NetCDF classic file. Numbers come in this machine's byte order.
+    """The dataset of a NetCDF classic file. Numbers come in this machine's byte order."""
+    stored = describe(source, options)
+    return to_xarray(stored, decode_coords=options.decode_coords, drop=options.drop, source=str(source.path))
+
+
+def describe(source: InputSource, options: OpenOptions) -> StoredDataset:
+    """What is in the file.
 
     Raises
     ------
@@ -32,8 +38,7 @@ def open(source: InputSource, options: OpenOptions) -> xr.Dataset:
         raise InputError("NetCDF-3 is read from a local file", code="I101", where=source.where)
     if options.groups != ("/",):
         raise InputError("NetCDF-3 files have no groups", code="I111", where=source.where, hint="remove open.group")
-    stored = _read(source.path, options.drop, options.dims)
-    return to_xarray(stored, decode_coords=options.decode_coords, drop=options.drop, source=source.path)
+    return _read(source.path, options.drop, options.dims)
 
 
 def _read(path: str, drop: tuple[str, ...], dims: Mapping[str, Any]) -> StoredDataset:
