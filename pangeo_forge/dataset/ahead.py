@@ -1,23 +1,73 @@
-"""Scans local inputs while the driver still imports the engine, so that the engine's first step finds them done.
+"""Lets children scan ranges of inputs: when they are asked for, or before, while the driver still imports the engine.
 
-Children do the work; the threads here only wait for them. What was scanned is kept by range until the step that prepares
-inputs asks for it, in the same process. Anybody else scans for himself: nothing depends on this but time.
+libhdf5 may crash or hang on a damaged file, so it runs in children (``inputs.isolation``). Of a child that was lost, nothing
+is known: its inputs are then opened one by one, so that the damaged one is found and named.
+
+What was scanned before it was asked for is kept by range until the step that prepares inputs asks, in the same process. Any
+other process scans for itself: nothing depends on this but time.
 """
 
 from __future__ import annotations
 
 import os
 import threading
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 
 from pangeo_forge.dataset.archive import Archive
-from pangeo_forge.dataset.scanning import Scanned, scan_together
+from pangeo_forge.dataset.combine import Combination
+from pangeo_forge.dataset.scanning import Request, Scanned, ToScan, scan_files
 from pangeo_forge.dataset.settings import CombineSettings
+from pangeo_forge.errors import InputError
+from pangeo_forge.inputs import isolation
 from pangeo_forge.inputs.fetch.address import local_path
+from pangeo_forge.inputs.openers import sniff
+from pangeo_forge.inputs.source import InputSource
 from pangeo_forge.pattern.pattern import PatternItem
 
+SECONDS_EACH = 1.0
+"""What each input adds to the time that a request may take, beyond ``open.timeout``."""
+
 Range = tuple[int, int]
+
+
+def scan_together(
+    archive: Archive, settings: CombineSettings, items: Sequence[tuple[PatternItem, str]]
+) -> Scanned | None:
+    """Scan those of the local files that are HDF5; None when there are none, or the recipe asks for what a child has not.
+
+    Of a child that was lost, nothing is known: the result is empty, which is to say that inputs must be opened one by one.
+    """
+    options = archive.options
+    if options.isolate is False or archive.recipe.transforms or options.format not in ("auto", "netcdf4", "hdf5"):
+        return None
+    inputs = tuple(
+        ToScan(item.index, InputSource(item.url, path, item.label), archive.concat_values(item))
+        for item, path in items
+        if _is_hdf5(path)
+    )
+    if not inputs:
+        return None
+    request = Request(inputs, replace(options, isolate=False), settings, archive.decode_times)
+    try:
+        found: Scanned = isolation.call(
+            scan_files, request, timeout=options.timeout + SECONDS_EACH * len(inputs), where=inputs[0].source.where
+        )
+    except InputError:
+        return Scanned(Combination.empty(settings))
+    for message in found.messages:
+        warnings.warn(message, stacklevel=2)
+    return found
+
+
+def _is_hdf5(path: str) -> bool:
+    try:
+        return sniff(path) in ("netcdf4", "hdf5")
+    except (InputError, OSError):
+        # Whoever opens it says what is wrong.
+        return False
 
 
 class Ahead:

@@ -13,6 +13,7 @@ not with ``multiprocessing``, because the workers of some engines are daemons, w
 from __future__ import annotations
 
 import atexit
+import gc
 import importlib
 import os
 import pickle
@@ -174,6 +175,8 @@ def _exactly(connection: socket.socket, size: int, deadline: float | None) -> by
 
 
 def _serve(descriptor: int) -> None:
+    # What one request leaves is little, and mostly not in cycles.
+    gc.set_threshold(50_000, 20, 50)
     connection = socket.socket(fileno=descriptor)
     while True:
         try:

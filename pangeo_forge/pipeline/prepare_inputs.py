@@ -12,7 +12,7 @@ from pangeo_forge.dataset.archive import Archive
 from pangeo_forge.dataset.combine import Combination
 from pangeo_forge.dataset.model import Index, InputScan
 from pangeo_forge.dataset.scan import scan_dataset
-from pangeo_forge.dataset.scanning import Scanned, scan_together
+from pangeo_forge.dataset.scanning import Scanned
 from pangeo_forge.dataset.settings import CombineSettings
 from pangeo_forge.errors import CombineError, InputError, PangeoForgeError, RecipeError
 from pangeo_forge.inputs.fetch import FetchedInput
@@ -117,7 +117,7 @@ class InputPreparer:
         before = ahead.take(self.archive, start, stop)
         if before is not None and all(before.is_of(item.index, path) for item, path in files):
             return before
-        return scan_together(self.archive, self.settings, files)
+        return ahead.scan_together(self.archive, self.settings, files)
 
     def _scan(self, item: PatternItem) -> InputScan:
         with self.archive.outline(item) as ds:
