@@ -55,11 +55,11 @@ def open_outline(source: InputSource, options: OpenOptions | None = None) -> xr.
 
 
 def _outline(opener: Any, local: InputSource, options: OpenOptions) -> xr.Dataset | Outline:
-    if not hasattr(opener, "describe"):
+    if not hasattr(opener, "read_stored"):
         dataset: xr.Dataset = opener.open(local, options)
         return dataset
     about: dict[str, Any] = {"decode_coords": options.decode_coords, "drop": options.drop, "source": str(local.path)}
-    stored = opener.describe(local, options)
+    stored = opener.read_stored(local, options)
     return outline_of(stored, **about) or to_xarray(stored, **about)
 
 

@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
 def open(source: InputSource, options: OpenOptions) -> xr.Dataset:
     """The dataset in ``options.group`` (several groups are merged) of a NetCDF-4 or HDF5 file."""
-    stored = describe(source, options)
+    stored = read_stored(source, options)
     return to_xarray(stored, decode_coords=options.decode_coords, drop=options.drop, source=str(source.path))
 
 
-def describe(source: InputSource, options: OpenOptions) -> StoredDataset:
+def read_stored(source: InputSource, options: OpenOptions) -> StoredDataset:
     """What is in the file.
 
     Raises

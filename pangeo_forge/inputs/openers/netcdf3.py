@@ -23,11 +23,11 @@ _SMALL = 128 * 1024
 
 def open(source: InputSource, options: OpenOptions) -> xr.Dataset:
     """The dataset of a NetCDF classic file. Numbers come in this machine's byte order."""
-    stored = describe(source, options)
+    stored = read_stored(source, options)
     return to_xarray(stored, decode_coords=options.decode_coords, drop=options.drop, source=str(source.path))
 
 
-def describe(source: InputSource, options: OpenOptions) -> StoredDataset:
+def read_stored(source: InputSource, options: OpenOptions) -> StoredDataset:
     """What is in the file.
 
     Raises
