@@ -57,6 +57,8 @@ def main(argv: list[str] | None = None) -> None:
     # The default thresholds walk through every object again and again while a million are imported: a quarter of the
     # start-up time (benchmarks/README.md).
     gc.set_threshold(50_000, 20, 50)
+    # Nothing here does linear algebra; a library for it starts threads that spin, in this process and in every child.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     arguments = sys.argv[1:] if argv is None else argv
     # --debug, like --json, may stand anywhere on the line.
     debug = "--debug" in arguments or bool(os.environ.get("PANGEO_FORGE_DEBUG"))

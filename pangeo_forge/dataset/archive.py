@@ -178,7 +178,7 @@ class Archive:
 
     @contextmanager
     def outline(self, item: PatternItem) -> Iterator[xr.Dataset | Outline]:
-        """The same for a scan: without xarray where that does."""
+        """The same for scanning and reading regions: without xarray where that does."""
         if self.recipe.transforms:
             with self.dataset(item) as ds:
                 yield ds

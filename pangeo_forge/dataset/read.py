@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import xarray as xr
 
 from pangeo_forge.dataset import time
 from pangeo_forge.dataset.model import ArrayTemplate, Template
@@ -12,9 +13,12 @@ from pangeo_forge.dataset.stored import StoredVariable, stored_variables
 from pangeo_forge.dataset.values import meaning, ticks_of
 from pangeo_forge.errors import CombineError, InputError
 
+if TYPE_CHECKING:
+    from pangeo_forge.dataset.roles import Dataset
+
 
 def read_region(
-    ds: xr.Dataset,
+    ds: Dataset,
     array: ArrayTemplate,
     region: tuple[slice, ...],
     *,

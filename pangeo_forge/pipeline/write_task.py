@@ -170,7 +170,7 @@ class TaskWriter:
                 access.bind(source)[part.overlap.source].read(out=part.into)
         general = [part for part, access in views if access is None]
         if general:
-            with self.archive.dataset(item) as ds:
+            with self.archive.outline(item) as ds:
                 for part in general:
                     part.into[...] = read_region(
                         ds,

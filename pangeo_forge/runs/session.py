@@ -20,6 +20,7 @@ from pangeo_forge.errors import InputError, PangeoForgeError, PlanError
 from pangeo_forge.inputs.fetch import Cache, Guard
 from pangeo_forge.pattern.pattern import FilePattern
 from pangeo_forge.pipeline.engines import Engine
+from pangeo_forge.pipeline.lean_beam import import_lean
 from pangeo_forge.pipeline.prepare_inputs import FailedInput, InputPreparer, LedgerEntry, Prepared
 from pangeo_forge.pipeline.ranges import INPUTS_PER_ELEMENT, ranges
 from pangeo_forge.pipeline.scratch import Scratch
@@ -76,6 +77,8 @@ class Session:
             ahead.start(
                 self.archive, combine, ranges(len(self.pattern), INPUTS_PER_ELEMENT, shares=force.tasks), force.tasks
             )
+            if self.settings.lean:
+                import_lean()
         from pangeo_forge.pipeline.stages import prepare
 
         try:

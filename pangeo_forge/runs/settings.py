@@ -47,6 +47,8 @@ class RunSettings:
     """Tasks at once; None: one a CPU."""
     mode: Literal["threads", "processes", "single"] | None = None
     """How workers run on this machine; None: threads."""
+    lean: bool = False
+    """This process makes this run and no other: what only other engines use is not imported."""
     overwrite: bool = False
     """Replace a store of ours at a path of its own."""
     rebuild: bool = False

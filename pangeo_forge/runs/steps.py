@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
+import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -106,11 +109,21 @@ def write_tasks(
     if plan.intermediate:
         between = ChunkStore(place, threads=threads) if place else session.temp.intermediate(threads)
     writer = TaskWriter(plan, template, session.archive, target, between, journal, place is not None, stored)
+    if session.engine.workforce.here and session.settings.verify:
+        # Codecs leave the interpreter to others, so this costs no time by the clock.
+        threading.Thread(target=_import_verification, name="imports", daemon=True).start()
     session.progress.start("write", total - len(done), plan.nbytes)
     report = before.merge(write(writer, session.engine, session.temp, done))
     refuse_changed(session.seen)
     session.progress.finish("write")
     return report
+
+
+def _import_verification() -> None:
+    # What goes wrong here goes wrong again where it is told.
+    with suppress(Exception):
+        importlib.import_module("pangeo_forge.verify.store")
+        importlib.import_module("pangeo_forge.dataset.plain")
 
 
 def verify_store(
