@@ -13,14 +13,14 @@ from uuid import uuid4
 from pangeo_forge.dataset.model import Index
 from pangeo_forge.errors import InputError, PangeoForgeError
 from pangeo_forge.inputs.arrays import ArrayCache
-from pangeo_forge.inputs.fetch import Cache, FailedInput, FetchedInput, Fetcher, FetchOptions, Guard, Progress
+from pangeo_forge.inputs.fetch import Cache, Cost, FailedInput, FetchedInput, Fetcher, FetchOptions, Guard, Progress
 from pangeo_forge.inputs.fetch.address import local_path, redact_url
 from pangeo_forge.inputs.fetch.storage_options import BoundSecrets
 from pangeo_forge.inputs.fetch.watch import FetchWatch
 from pangeo_forge.inputs.lazy import ArraySource, Locator
 from pangeo_forge.inputs.openers import Outline, open_outline, opened, unwrapped_path
 from pangeo_forge.inputs.source import InputSource, OpenOptions
-from pangeo_forge.progress import at
+from pangeo_forge.progress import Channel, at
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -55,7 +55,7 @@ class Archive:
     guard: Guard | None = None
     scratch: str | None = None
     allow_python: bool = False
-    channel: str = ""
+    channel: Channel | None = None
     """Where progress is told."""
     sources: dict[str, str] = field(default_factory=dict, repr=False)
     """Text of the files that hold the recipe's own Python, by name."""
@@ -74,12 +74,14 @@ class Archive:
         """This process's fetcher."""
         with _lock:
             if self.token not in _fetchers:
-                watch = FetchWatch(at(self.channel), len(self.pattern))
+                tell = at(self.channel)
+                counts = Progress(FetchWatch(tell, len(self.pattern)), interval=0.2)
+                tell.watch("fetch", counts.under_way)
                 _fetchers[self.token] = Fetcher(
                     FetchOptions.from_recipe(self.recipe.fetch),
                     self.cache,
                     guard=self.guard,
-                    progress=Progress(watch, interval=0.2),
+                    progress=counts,
                     secrets=self.secrets,
                     workers=self.machines,
                 )
@@ -150,6 +152,10 @@ class Archive:
             for item in items:
                 found = None if self._is_remote_store(item) else next(fetched) or _as_error(next(failed))
                 yield item, found
+
+    def cost(self, item: PatternItem) -> Cost:
+        """What fetching an input took in this process, told once."""
+        return Cost() if self._is_remote_store(item) else self.fetcher.cost(item.url, item.label)
 
     def ask(self, items: Sequence[PatternItem]) -> tuple[list[str], list[int]]:
         """Labels of those inputs that do not exist or cannot be reached, and sizes of the others; nothing is fetched."""

@@ -7,6 +7,7 @@ travel once. It imports no more than that takes: a child is ready so much sooner
 from __future__ import annotations
 
 import os
+import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -55,6 +56,8 @@ class Scanned:
     """Of every input that was looked at: its file, and the file's state before that."""
     messages: tuple[str, ...] = ()
     """Warnings of the opener."""
+    seconds: Mapping[Index, float] = field(default_factory=dict)
+    """What each input took."""
 
     def is_of(self, index: Index, path: str) -> bool:
         """Whether what is known of an input, if anything, is of that file in the state in which it is now."""
@@ -67,6 +70,7 @@ def scan_files(request: Request) -> Scanned:
     combination = Combination.empty(request.settings)
     failed: dict[Index, PangeoForgeError] = {}
     stamps: dict[Index, tuple[str, Stamp]] = {}
+    seconds: dict[Index, float] = {}
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         for entry in request.inputs:
@@ -75,6 +79,7 @@ def scan_files(request: Request) -> Scanned:
             if stamp is None:
                 continue
             stamps[entry.index] = path, stamp
+            began = time.perf_counter()
             try:
                 combination.add(
                     scan_dataset(
@@ -88,8 +93,9 @@ def scan_files(request: Request) -> Scanned:
                 )
             except (InputError, RecipeError, CombineError) as error:
                 failed[entry.index] = error
+            seconds[entry.index] = time.perf_counter() - began
     messages = dict.fromkeys(str(w.message) for w in said if w.category is UserWarning)
-    return Scanned(combination, failed, stamps, tuple(messages))
+    return Scanned(combination, failed, stamps, tuple(messages), seconds)
 
 
 def _stamp(path: str) -> Stamp | None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import socket
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 from pangeo_forge import progress
 from pangeo_forge.dataset import ahead
@@ -16,9 +18,10 @@ from pangeo_forge.dataset.scanning import Scanned
 from pangeo_forge.dataset.settings import CombineSettings
 from pangeo_forge.errors import CombineError, InputError, PangeoForgeError, RecipeError
 from pangeo_forge.inputs.fetch import FetchedInput
-from pangeo_forge.inputs.fetch.address import redact_url
+from pangeo_forge.inputs.fetch.address import local_path, redact_url
 from pangeo_forge.inputs.fetch.local import file_digest
 from pangeo_forge.pattern.pattern import PatternItem
+from pangeo_forge.pipeline.effort import Effort, Slow, slowest_of
 
 Fetched = tuple[PatternItem, FetchedInput | PangeoForgeError | None]
 """An input, and its local copy, or why there is none; None: it is read where it is."""
@@ -60,6 +63,7 @@ class Prepared:
     ledger: tuple[LedgerEntry, ...] = ()
     failed: tuple[FailedInput, ...] = ()
     nbytes: int = 0
+    effort: Effort = field(default_factory=Effort)
 
     def merge(self, other: Prepared) -> Prepared:
         """What is known of the inputs of both."""
@@ -68,6 +72,7 @@ class Prepared:
             self.ledger + other.ledger,
             self.failed + other.failed,
             self.nbytes + other.nbytes,
+            self.effort.merge(other.effort),
         )
 
 
@@ -84,32 +89,48 @@ class InputPreparer:
         """Nothing known yet."""
         return Prepared(Combination.empty(self.settings))
 
-    def prepare(self, start: int, stop: int) -> Prepared:
+    def prepare(self, start: int, stop: int, seen: Callable[[Effort], None] | None = None) -> Prepared:
         """Fetch, open and scan the inputs of the positions [start, stop).
 
         An input that fails does not stop the others: all failures are known at the end, at once.
+
+        Parameters
+        ----------
+        seen: called with what each input took, when it is done.
         """
-        ready = list(self.archive.fetch_range(start, stop))
-        found = self._scanned(start, stop, ready)
-        done = Prepared(self.empty().combination if found is None else found.combination)
         tell = progress.at(self.archive.channel)
+        ready = list(self.archive.fetch_range(start, stop))
+        with tell.doing("scan", _named([item for item, _ in ready])):
+            found = self._scanned(start, stop, ready)
+        done = Prepared(self.empty().combination if found is None else found.combination)
         ledger: list[LedgerEntry] = []
         failed: list[FailedInput] = []
+        efforts = [Effort(workers=frozenset([f"{socket.gethostname()}:{os.getpid()}"]))]
         for item, fetched in ready:
-            size = 0
+            size, good = 0, False
+            seconds = 0.0 if found is None else found.seconds.get(item.index, 0.0)
             try:
                 if isinstance(fetched, PangeoForgeError):
                     raise fetched
                 if found is None or item.index not in found.stamps:
-                    done.combination.add(self._scan(item))
+                    began = time.perf_counter()
+                    with tell.doing("scan", item.label):
+                        done.combination.add(self._scan(item))
+                    seconds = time.perf_counter() - began
                 elif item.index in found.failed:
                     raise found.failed[item.index]
                 ledger.append(_entry(item, fetched, digest=self.digests))
-                size = ledger[-1].size or 0
+                size, good = ledger[-1].size or 0, True
             except (InputError, RecipeError, CombineError) as error:
                 failed.append(FailedInput(item.index, item.label, error, is_absent(error)))
+            effort = self._effort(item, fetched, seconds, good=good)
+            efforts.append(effort)
             tell.advance("inputs", 1, size)
-        return replace(done, ledger=tuple(ledger), failed=tuple(failed), nbytes=sum(e.size or 0 for e in ledger))
+            if seen is not None:
+                seen(effort)
+        nbytes = sum(e.size or 0 for e in ledger)
+        total = Effort.total(efforts)
+        return replace(done, ledger=tuple(ledger), failed=tuple(failed), nbytes=nbytes, effort=total)
 
     def _scanned(self, start: int, stop: int, ready: Sequence[Fetched]) -> Scanned | None:
         """What is had of a range at once: scanned before it was asked for, or in one request now."""
@@ -129,6 +150,35 @@ class InputPreparer:
                 key=self.archive.concat_values(item),
                 decode_times=self.archive.decode_times,
             )
+
+    def _effort(
+        self, item: PatternItem, fetched: FetchedInput | PangeoForgeError | None, scan: float, *, good: bool
+    ) -> Effort:
+        """What one input took."""
+        cost = self.archive.cost(item)
+        here = isinstance(fetched, FetchedInput)
+        local = fetched is None or local_path(item.url) is not None
+        came = isinstance(fetched, FetchedInput) and not local and not fetched.from_cache
+        slow = [Slow(cost.seconds, "fetch", item.label)] if cost.seconds else []
+        if scan:
+            slow.append(Slow(scan, "scan", item.label))
+        return Effort(
+            fetched=int(came),
+            cached=int(here and not local and not came),
+            in_place=int(local and not isinstance(fetched, PangeoForgeError)),
+            failed=int(not good),
+            scanned=int(good),
+            bytes_fetched=fetched.size if isinstance(fetched, FetchedInput) and came else 0,
+            retries=cost.retries,
+            slowest=slowest_of(slow),
+        )
+
+
+def _named(items: Sequence[PatternItem]) -> str:
+    """Inputs that are scanned together."""
+    if len(items) < 2:
+        return "".join(item.label for item in items)
+    return f"{len(items)} inputs, {items[0].label} to {items[-1].label}"
 
 
 def _entry(item: PatternItem, fetched: FetchedInput | None, *, digest: bool = False) -> LedgerEntry:

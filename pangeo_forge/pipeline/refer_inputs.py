@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from pangeo_forge import progress
 from pangeo_forge.dataset.archive import Archive
 from pangeo_forge.dataset.model import Index, Template
 from pangeo_forge.errors import TargetError
 from pangeo_forge.inputs.lazy import Access
 from pangeo_forge.inputs.sniff import WRAPPERS, sniff
 from pangeo_forge.pattern.pattern import PatternItem
+from pangeo_forge.pipeline.effort import Effort, Slow
 from pangeo_forge.pipeline.write_task import TaskReport
 from pangeo_forge.plan.overlaps import InputGrid, Overlap, Region
 from pangeo_forge.targets.byte_ranges import StoredArray, stored_arrays
@@ -49,12 +52,16 @@ class InputReferrer:
         if not wanted:
             return TaskReport(tasks=1)
         item = self.archive.item(index)
+        began = time.perf_counter()
         try:
-            pieces = self._pieces(item, ordinal, wanted)
+            with progress.at(self.archive.channel).doing("refer", item.label):
+                pieces = self._pieces(item, ordinal, wanted)
         except TargetError as error:
             error.where = error.where or item.label
             raise
-        return TaskReport(1, 1, 0, changes=References(tuple(pieces)))
+        seconds = time.perf_counter() - began
+        effort = Effort(slowest=(Slow(seconds, "refer", item.label),))
+        return TaskReport(1, 1, 0, seconds=seconds, changes=References(tuple(pieces)), effort=effort)
 
     @cached_property
     def _steps(self) -> Mapping[str, tuple[int, ...]]:

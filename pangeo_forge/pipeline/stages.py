@@ -18,6 +18,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from pangeo_forge import progress
 from pangeo_forge.errors import PangeoForgeError
+from pangeo_forge.pipeline.counters import Counters
 from pangeo_forge.pipeline.engines.protocol import Engine
 from pangeo_forge.pipeline.parcel import Parcel, Work
 from pangeo_forge.pipeline.prepare_inputs import InputPreparer, Prepared
@@ -25,6 +26,7 @@ from pangeo_forge.pipeline.ranges import INPUTS_PER_ELEMENT, TASKS_PER_ELEMENT, 
 from pangeo_forge.pipeline.refer_inputs import InputReferrer
 from pangeo_forge.pipeline.runner import Mailbox, MergeAll, beam
 from pangeo_forge.pipeline.scratch import Scratch
+from pangeo_forge.pipeline.watched import run_watched
 from pangeo_forge.pipeline.write_task import TaskReport, TaskWriter
 from pangeo_forge.targets.buffers import BLOCKS
 
@@ -61,6 +63,7 @@ class _OnWorker(beam.DoFn, Generic[W]):  # type: ignore[misc]  # Beam is untyped
     def __init__(self, parcel: Parcel[W]) -> None:
         self._parcel = parcel
         self._opened: W | None = None
+        self._counters = Counters()
 
     @property
     def work(self) -> W:
@@ -80,7 +83,7 @@ class _OnWorker(beam.DoFn, Generic[W]):  # type: ignore[misc]  # Beam is untyped
 
 class _Prepare(_OnWorker[InputPreparer]):
     def outcome(self, work: InputPreparer, start: int, stop: int) -> _Outcome[Prepared]:
-        return _Outcome(work.prepare(start, stop))
+        return _Outcome(work.prepare(start, stop, self._counters.count_input))
 
 
 class _Write(_OnWorker[TaskWriter]):
@@ -94,6 +97,7 @@ class _Write(_OnWorker[TaskWriter]):
         for number in range(start, stop):
             report = work.run(number, self._stage)
             tell.advance("write", 1, report.written.bytes_raw)
+            self._counters.count_task(report)
             total = total.merge(report)
         return _Outcome(total)
 
@@ -114,7 +118,7 @@ def prepare(preparer: InputPreparer, engine: Engine, scratch: Scratch) -> Prepar
             | "Hand over what inputs hold" >> beam.Map(mailbox.put)
         )
 
-    engine.run(build)
+    run_watched(engine, build, preparer.archive.channel)
     return mailbox.take().taken(preparer.empty())
 
 
@@ -161,7 +165,7 @@ def refer(referrer: InputReferrer, engine: Engine, scratch: Scratch) -> TaskRepo
             | "Hand over references" >> beam.Map(mailbox.put)
         )
 
-    engine.run(build)
+    run_watched(engine, build, referrer.archive.channel)
     return mailbox.take().taken(TaskReport())
 
 
@@ -204,5 +208,5 @@ def _write_stage(
             | "Hand over what was done" >> beam.Map(mailbox.put)
         )
 
-    engine.run(build)
+    run_watched(engine, build, writer.archive.channel)
     return mailbox.take().taken(TaskReport())

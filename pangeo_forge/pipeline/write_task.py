@@ -7,6 +7,8 @@ whole chunks are encoded and put. Doing a task twice writes the same bytes twice
 
 from __future__ import annotations
 
+import os
+import socket
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -15,11 +17,15 @@ from typing import Protocol
 
 import numpy as np
 
+from pangeo_forge import progress
 from pangeo_forge.dataset.archive import Archive
 from pangeo_forge.dataset.model import ArrayTemplate, Template
 from pangeo_forge.dataset.read import read_region
 from pangeo_forge.inputs.codec_threads import run_all
 from pangeo_forge.inputs.lazy import Access
+from pangeo_forge.pattern.pattern import PatternItem
+from pangeo_forge.pipeline.effort import Effort, Slow, slowest_of
+from pangeo_forge.pipeline.footprint import measured
 from pangeo_forge.plan import ArrayPlan, Overlap, Plan, Task
 from pangeo_forge.plan.overlaps import Region
 from pangeo_forge.targets.buffers import BLOCKS
@@ -44,6 +50,7 @@ class TaskReport:
     """Sum over tasks."""
     changes: Changes | None = None
     """What the driver must be given for what was written to count (Icechunk)."""
+    effort: Effort = field(default_factory=Effort)
 
     def merge(self, other: TaskReport) -> TaskReport:
         """The sum of two reports."""
@@ -54,6 +61,7 @@ class TaskReport:
             self.written + other.written,
             self.seconds + other.seconds,
             self.changes.merge(other.changes) if self.changes and other.changes else self.changes or other.changes,
+            self.effort.merge(other.effort),
         )
 
 
@@ -109,15 +117,30 @@ class TaskWriter:
     """With append: the part of the plan's region that the store holds already."""
 
     def run(self, number: int, stage: int = 0) -> TaskReport:
-        """Do one task of a stage, whole."""
-        began = time.perf_counter()
+        """Do one task of a stage, whole.
+
+        Raises
+        ------
+        Stopped: the run was given up in the meantime; nothing more is written.
+        """
+        tell = progress.at(self.archive.channel)
         task = self.plan.task(number, stage)
-        what = self.plan.stages[stage]
+        with tell.doing("write", self._name(task)), measured() as footprint:
+            report = self._do(task, tell)
+        worker = frozenset([f"{socket.gethostname()}:{os.getpid()}"])
+        effort = Effort(peak_process=footprint.process, peak_task=footprint.task, workers=worker)
+        return replace(report, effort=report.effort.merge(effort))
+
+    def _do(self, task: Task, tell: progress.Reporter) -> TaskReport:
+        began = time.perf_counter()
+        what = self.plan.stages[task.stage]
+        slow: tuple[Slow, ...] = ()
         if what.reads_inputs:
-            blocks, opened = self._read_inputs(task)
+            blocks, opened, slow = self._read_inputs(task, tell)
         else:
             blocks, opened = self._read_intermediate(task), 0
         store = self.target.chunks if what.writes_target else self._between
+        tell.check()
         pending = [store.start_block(array, region, block) for array, region, block in blocks]
         written = Written(0, 0, 0, 0)
         for block_written in pending:
@@ -126,15 +149,22 @@ class TaskWriter:
             # Intermediate objects are gone at the end, and their keys may be those of the target's.
             written = replace(written, objects={})
         if self.journal is not None and (what.writes_target or self.keeps_intermediate):
-            self.journal.mark(stage, number, written)
+            self.journal.mark(task.stage, task.number, written)
         nbytes = sum(block.nbytes for _, _, block in blocks)
         for _, _, block in blocks:
             BLOCKS.give(block)
-        return TaskReport(1, opened, nbytes, written, time.perf_counter() - began, store.handover())
+        seconds = time.perf_counter() - began
+        return TaskReport(1, opened, nbytes, written, seconds, store.handover(), Effort(slowest=slow))
+
+    def _name(self, task: Task) -> str:
+        """Number and region, for people: ``task 17 (sst: time 340-359)``."""
+        array, region = next(iter(self.plan.regions(task)))
+        where = ", ".join(f"{d} {s.start}-{s.stop - 1}" for d, s in zip(array.dims, region, strict=True) if s.stop)
+        return f"task {task.number} ({array.name}: {where})" if where else f"task {task.number} ({array.name})"
 
     # -- from inputs -------------------------------------------------------------------------------------------------
 
-    def _read_inputs(self, task: Task) -> tuple[list[Block], int]:
+    def _read_inputs(self, task: Task, tell: progress.Reporter) -> tuple[list[Block], int, tuple[Slow, ...]]:
         wanted: dict[int, list[_Wanted]] = defaultdict(list)
         blocks: list[Block] = []
         for array, region in self.plan.regions(task):
@@ -147,8 +177,17 @@ class TaskWriter:
         inputs = list(wanted.values())
         # One huge input: its chunks are decoded side by side; many inputs: they are.
         within = self.plan.threads if len(inputs) == 1 else 1
-        run_all(lambda parts: self._read_input(parts, within), inputs, self.plan.threads)
-        return blocks, len(inputs)
+        slow: list[Slow] = []
+
+        def read(parts: list[_Wanted]) -> None:
+            began = time.perf_counter()
+            item = self.archive.item(parts[0].overlap.index)
+            with tell.doing("read", item.label):
+                self._read_input(item, parts, within)
+            slow.append(Slow(time.perf_counter() - began, "read", item.label))
+
+        run_all(read, inputs, self.plan.threads)
+        return blocks, len(inputs), slowest_of(slow)
 
     def _block(self, array: ArrayPlan, region: Region, pieces: list[Overlap]) -> np.ndarray:
         """A buffer for a region, with what the store holds of it already."""
@@ -160,8 +199,7 @@ class TaskWriter:
         block[into] = self.target.chunks.read_block(array, part)
         return block
 
-    def _read_input(self, parts: list[_Wanted], threads: int) -> None:
-        item = self.archive.item(parts[0].overlap.index)
+    def _read_input(self, item: PatternItem, parts: list[_Wanted], threads: int) -> None:
         views = [(part, self._access(part)) for part in parts]
         direct = [(part, access) for part, access in views if access is not None]
         if direct:

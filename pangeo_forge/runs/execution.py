@@ -114,8 +114,8 @@ def _record_failure(
     session: Session, place: Place, run_id: str, began: dt.datetime, seconds: float, error: BaseException
 ) -> None:
     recipe = session.recipe
-    warnings = tuple(session.warnings)
-    document = failure(recipe.id, recipe.fingerprint(), run_id, began.isoformat(), seconds, error, warnings)
+    warnings, work = tuple(session.warnings), session.worklog.to_json()
+    document = failure(recipe.id, recipe.fingerprint(), run_id, began.isoformat(), seconds, error, warnings, work)
     # The error itself is what the user must see, also when the store takes no record of it.
     with suppress(PangeoForgeError, OSError):
         write_record(place.objects, run_id, document)

@@ -37,6 +37,7 @@ def failure(
     seconds: float,
     error: BaseException,
     warnings: tuple[str, ...],
+    work: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The record of a run that failed or was stopped."""
     from pangeo_forge.runs.versions import installed_versions
@@ -56,6 +57,7 @@ def failure(
         "seconds": seconds,
         "error": said,
         "warnings": list(warnings),
+        "work": dict(work),
         "versions": installed_versions(),
     }
 

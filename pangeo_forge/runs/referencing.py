@@ -147,7 +147,8 @@ def make_references(
 
     referrer = InputReferrer(template, plan.inputs, session.archive, forms, plan.zarr_format, steps)
     session.progress.start("write", len(plan.inputs))
-    report = refer(referrer, session.engine, session.temp)
+    with session.worklog.timed("write"):
+        report = refer(referrer, session.engine, session.temp)
+    session.note_written(report)
     refuse_changed(session.seen)
-    session.progress.finish("write")
     return report

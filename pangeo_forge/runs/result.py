@@ -45,6 +45,8 @@ class RunResult:
     """Only so many first and last values of each concat key were asked for."""
     published: bool = True
     """Readers who follow the dataset see it: not so for a pruned run to a root."""
+    work: Mapping[str, Any] = field(default_factory=dict)
+    """What it took: inputs fetched and cached, retries, seconds of each step, the slowest inputs, memory."""
 
     def open(self) -> xr.Dataset:
         """The store, opened with xarray."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from uuid import uuid4
@@ -24,11 +24,13 @@ from pangeo_forge.pipeline.lean_beam import import_lean
 from pangeo_forge.pipeline.prepare_inputs import FailedInput, InputPreparer, LedgerEntry, Prepared
 from pangeo_forge.pipeline.ranges import INPUTS_PER_ELEMENT, ranges
 from pangeo_forge.pipeline.scratch import Scratch
+from pangeo_forge.pipeline.write_task import TaskReport
 from pangeo_forge.plan import Plan, Resources, make_plan
 from pangeo_forge.recipe.model import Recipe
 from pangeo_forge.runs.equipment import check, equipped
 from pangeo_forge.runs.settings import RunSettings
 from pangeo_forge.runs.sources import source_context
+from pangeo_forge.runs.worklog import WorkLog
 
 SHOWN_FAILURES = 20
 CHECKED_URLS = 1000
@@ -43,7 +45,7 @@ class Session:
     settings: RunSettings
     pattern: FilePattern
     archive: Archive
-    channel: str
+    channel: progress.Channel
     scratch: str
     """A folder of this machine."""
     engine: Engine
@@ -52,11 +54,31 @@ class Session:
     warnings: list[str] = field(default_factory=list)
     seen: list[LedgerEntry] = field(default_factory=list)
     """The state of each input when it was scanned."""
+    worklog: WorkLog = field(default_factory=WorkLog)
+    """What the work has taken so far."""
 
     @property
-    def progress(self) -> progress.Progress:
-        """The front end that watches."""
+    def progress(self) -> progress.Reporter:
+        """Tells those who watch."""
         return progress.at(self.channel)
+
+    def settle(self, stage: str, done: int, nbytes: int) -> None:
+        """A stage is over, and known exactly."""
+        monitor = progress.monitor_of(self.channel)
+        if monitor is not None:
+            monitor.settle(stage, done, nbytes)
+
+    def note_written(self, report: TaskReport) -> None:
+        """Tasks are done: exact figures, for the bar and the record."""
+        self.worklog.tasks += report.tasks
+        self.worklog.add(report.effort)
+        self.settle("write", report.tasks, report.written.bytes_raw)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """The driver does something itself: it is timed, and named when it takes too long."""
+        with self.worklog.timed(name), self.progress.doing(name, self.recipe.id):
+            yield
 
     def prepare(self) -> Prepared:
         """Fetch and scan all inputs.
@@ -82,11 +104,13 @@ class Session:
         from pangeo_forge.pipeline.stages import prepare
 
         try:
-            prepared = prepare(preparer, self.engine, self.temp)
+            with self.worklog.timed("inputs"):
+                prepared = prepare(preparer, self.engine, self.temp)
         finally:
             ahead.end(self.archive)
+        self.worklog.add(prepared.effort)
         self.archive.tell_fetched()
-        self.progress.finish("inputs")
+        self.settle("inputs", len(prepared.ledger) + len(prepared.failed), prepared.nbytes)
         self.seen.extend(prepared.ledger)
         self.warnings.extend(excuse(prepared.failed, self.recipe.inputs.on_missing, len(self.pattern)))
         if self.recipe.inputs.on_missing == "fill":
@@ -136,7 +160,8 @@ class Session:
         about = {"id": self.recipe.id, "title": self.recipe.title, "fingerprint": self.recipe.fingerprint()}
         if self.settings.prune:
             about["pruned"] = str(self.settings.prune)
-        return make_plan(template, self.recipe.target, resources=self.resources, recipe=about)
+        with self.step("plan"):
+            return make_plan(template, self.recipe.target, resources=self.resources, recipe=about)
 
 
 @contextmanager
@@ -175,31 +200,42 @@ def opened_session(
         raise PlanError("the pattern has no inputs", code="P001", where=recipe.locate("inputs"), hint="check its keys")
     if settings.guard is not None:
         _refuse_forbidden(pattern, settings.guard)
-    with (
-        tempfile.TemporaryDirectory(prefix="pangeo-forge-") as scratch,
-        progress.channel(front_end or progress.Silent()) as channel,
-    ):
-        archive = Archive(
-            recipe,
-            pattern,
-            _cache(recipe, settings),
-            settings.guard,
-            # Workers elsewhere unpack into a temporary folder of their own.
-            scratch if engine.workforce.shares_files else None,
-            settings.allow_python,
-            channel=channel,
-            machines=engine.workforce.machines,
-            secrets=equipment.secrets,
-        )
+    with tempfile.TemporaryDirectory(prefix="pangeo-forge-") as scratch:
         temp = _temp(settings, scratch)
-        try:
-            yield Session(recipe, settings, pattern, archive, channel, scratch, engine, temp)
-        finally:
-            archive.close()
-            engine.close()
-            if settings.temp is not None:
-                with suppress(PangeoForgeError, OSError):
-                    temp.clear()
+        with _watched(front_end, settings, engine, temp) as channel:
+            archive = Archive(
+                recipe,
+                pattern,
+                _cache(recipe, settings),
+                settings.guard,
+                # Workers elsewhere unpack into a temporary folder of their own.
+                scratch if engine.workforce.shares_files else None,
+                settings.allow_python,
+                channel=channel,
+                machines=engine.workforce.machines,
+                secrets=equipment.secrets,
+            )
+            try:
+                yield Session(recipe, settings, pattern, archive, channel, scratch, engine, temp)
+            finally:
+                archive.close()
+                engine.close()
+                if settings.temp is not None:
+                    with suppress(PangeoForgeError, OSError):
+                        temp.clear()
+
+
+def _watched(
+    front_end: progress.Progress | None, settings: RunSettings, engine: Engine, temp: Scratch
+) -> AbstractContextManager[progress.Channel]:
+    """What watches over the run, wherever its workers are."""
+    return progress.channel(
+        front_end or progress.Silent(),
+        f"{temp.url}/progress" if engine.workforce.travels else None,
+        options=temp.storage_options,
+        workers=engine.workforce.processes,
+        patience=settings.patience,
+    )
 
 
 def _refuse_forbidden(pattern: FilePattern, guard: Guard) -> None:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from pangeo_forge.errors import UsageError
 from pangeo_forge.inputs.fetch.guard import Guard
 from pangeo_forge.plan.layout import parse_bytes
+from pangeo_forge.progress import Patience
+from pangeo_forge.runs.patience import DEFAULT_LIMIT, DEFAULT_TIMEOUT, patience_of
 
 if TYPE_CHECKING:
     from pangeo_forge.recipe.bakery import NamedBakery
@@ -61,6 +63,10 @@ class RunSettings:
     """Versions that are kept after a build, the latest included; None: all."""
     allow_python: bool = False
     verify: bool = True
+    stall_timeout: str | int | float = DEFAULT_TIMEOUT
+    """Nothing has moved for so long: a warning names the step and what is under way (``30min``, seconds, or ``never``)."""
+    stall_limit: str | int | float = DEFAULT_LIMIT
+    """Nothing has moved for so long: the run ends with an error (B120); what is done is kept."""
     seed: int = 0
     """Of the sample that verification compares."""
 
@@ -81,6 +87,7 @@ class RunSettings:
         # What is no size is known before inputs are read.
         parse_bytes(self.max_memory or DEFAULT_MEMORY)
         parse_bytes(self.max_input_size)
+        patience_of(self.stall_timeout, self.stall_limit)
         if self.untrusted and self.allow_python:
             raise UsageError(
                 "an untrusted recipe's Python hook never runs",
@@ -100,6 +107,11 @@ class RunSettings:
             max_size=parse_bytes(self.max_input_size),
             max_count=self.max_inputs,
         )
+
+    @property
+    def patience(self) -> Patience:
+        """How long nothing may move."""
+        return patience_of(self.stall_timeout, self.stall_limit)
 
     @property
     def memory(self) -> int:

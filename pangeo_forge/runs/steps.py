@@ -69,6 +69,7 @@ class Run:
             warnings=tuple(self.session.warnings),
             versions=installed_versions(),
             pruned=self.session.settings.prune,
+            work=self.session.worklog.to_json(),
             **{**nothing, **known},
         )
 
@@ -113,10 +114,12 @@ def write_tasks(
         # Codecs leave the interpreter to others, so this costs no time by the clock.
         threading.Thread(target=_import_verification, name="imports", daemon=True).start()
     session.progress.start("write", total - len(done), plan.nbytes)
-    report = before.merge(write(writer, session.engine, session.temp, done))
+    session.worklog.resumed += len(done)
+    with session.worklog.timed("write"):
+        report = write(writer, session.engine, session.temp, done)
+    session.note_written(report)
     refuse_changed(session.seen)
-    session.progress.finish("write")
-    return report
+    return before.merge(report)
 
 
 def _import_verification() -> None:
@@ -145,17 +148,18 @@ def verify_store(
 
     samples = next((c["sample"] for c in checks if "sample" in c), DEFAULT_SAMPLES)
     session.progress.start("verify", 1)
-    results = verify_written(
-        store,
-        template,
-        open_input=lambda index: session.archive.plain_dataset(session.archive.item(index)),
-        label=session.archive.label,
-        checks=checks,
-        samples=samples,
-        seed=session.settings.seed,
-        options=session.settings.target_options,
-        part=part,
-    )
+    with session.step("verify"):
+        results = verify_written(
+            store,
+            template,
+            open_input=lambda index: session.archive.plain_dataset(session.archive.item(index)),
+            label=session.archive.label,
+            checks=checks,
+            samples=samples,
+            seed=session.settings.seed,
+            options=session.settings.target_options,
+            part=part,
+        )
     session.progress.advance("verify")
     session.progress.finish("verify")
     raise_on_failure(results, store if isinstance(store, str) else session.settings.target or DEFAULT_ROOT)

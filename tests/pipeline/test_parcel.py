@@ -46,8 +46,8 @@ def test_parcel_opens_to_the_same_work_where_the_folder_is_not(hooked: Archive) 
         preparer = InputPreparer(session.archive, CombineSettings.from_recipe(recipe))
         packed = pickle.dumps(Parcel.of(preparer, travels=True))
         whole = preparer.prepare(0, 2)
-    shutil.rmtree(hooked.recipe.parent)
-    again = pickle.loads(packed).opened().prepare(0, 2)
+        shutil.rmtree(hooked.recipe.parent)
+        again = pickle.loads(packed).opened().prepare(0, 2)
     assert again.failed == ()
     assert again.combination.template().sizes == whole.combination.template().sizes
 

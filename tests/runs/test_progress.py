@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pangeo_forge import progress
 
 
@@ -26,10 +28,19 @@ def test_channel_reaches_the_front_end_while_it_lasts() -> None:
     assert told.done == {"write": 1}
 
 
-def test_unknown_channel_is_silent() -> None:
-    silent = progress.at("never")
-    assert isinstance(silent, progress.Silent)
+def test_nobody_listens_to_a_channel_of_another_process() -> None:
+    silent = progress.at(progress.Channel("never"))
     silent.start("x", 1)
     silent.advance("x")
     silent.note("x")
     silent.finish("x")
+    with silent.doing("read", "x"):
+        pass
+
+
+def test_work_that_outlives_its_run_learns_of_it() -> None:
+    with progress.channel(progress.Recorder()) as channel:
+        early = progress.at(channel)
+    for reporter in (early, progress.at(channel)):
+        with pytest.raises(progress.Stopped), reporter.doing("write", "task 1"):
+            pytest.fail("this must not run")

@@ -13,12 +13,13 @@ from pangeo_forge.inputs.fetch.inventory import list_entries, prune_entries, ver
 from pangeo_forge.inputs.fetch.model import FetchedInput, FetchItem, Remote
 from pangeo_forge.inputs.fetch.options import Auth, FetchOptions
 from pangeo_forge.inputs.fetch.politeness import Politeness
-from pangeo_forge.inputs.fetch.progress import Progress, Snapshot
+from pangeo_forge.inputs.fetch.progress import Cost, Progress, Snapshot
 from pangeo_forge.inputs.fetch.quarantine import FailedInput, FetchOutcome
 
 __all__ = [
     "Auth",
     "Cache",
+    "Cost",
     "Entry",
     "FailedInput",
     "FetchItem",

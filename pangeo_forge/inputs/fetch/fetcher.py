@@ -29,7 +29,7 @@ from pangeo_forge.inputs.fetch.model import FetchedInput, FetchItem, Remote
 from pangeo_forge.inputs.fetch.options import FetchOptions
 from pangeo_forge.inputs.fetch.partial import PartialFile
 from pangeo_forge.inputs.fetch.politeness import HostGate, Politeness
-from pangeo_forge.inputs.fetch.progress import Progress
+from pangeo_forge.inputs.fetch.progress import Cost, Progress
 from pangeo_forge.inputs.fetch.quarantine import FailedInput, FetchOutcome
 from pangeo_forge.inputs.fetch.retry import with_retries
 from pangeo_forge.inputs.fetch.signing import Signer
@@ -191,7 +191,13 @@ class Fetcher:
         def keep(item: FetchItem, part: PartialFile, said: Remote) -> FetchedInput:
             return self._keep(item, part, check, said, self._key(item))
 
-        return Desk(here, claim, keep, self._where, self._failed, lambda item: self.progress.finished(self._name(item)))
+        def begun(item: FetchItem) -> None:
+            self.progress.started(self._name(item))
+
+        def done(item: FetchItem) -> None:
+            self.progress.finished(self._name(item))
+
+        return Desk(here, claim, keep, self._where, self._failed, begun, done)
 
     def _failed(self, item: FetchItem, error: PangeoForgeError) -> FailedInput:
         self.progress.finished(self._name(item), failed=True)
@@ -277,6 +283,7 @@ class Fetcher:
         self, item: FetchItem, lane: Lane, part: PartialFile, check: Check | None, known: Entry | None, key: str
     ) -> FetchedInput:
         where = self._where(item)
+        self.progress.started(self._name(item))
         unless = None if known is None else Remote(known.size, known.etag, known.last_modified)
         try:
             remote = self._retried(item, lane, lambda t: t.download(item.url, part, lane, where, unless))
@@ -289,6 +296,12 @@ class Fetcher:
         except InputError:
             part.remove()
             raise
+        finally:
+            self.progress.ended(self._name(item))
+
+    def cost(self, url: str, label: str = "") -> Cost:
+        """What fetching an input took in this process, told once; nothing when it was here already."""
+        return self.progress.cost(self._name(FetchItem(url, label)))
 
     def _keep(self, item: FetchItem, part: PartialFile, check: Check | None, said: Remote, key: str) -> FetchedInput:
         """Check what came, and publish it."""

@@ -34,6 +34,18 @@ class Snapshot:
         return f"{self.files_done}/{total} files, {amount}{eta}{failed}{trying}"
 
 
+COSTS = 4096
+"""Inputs of which it is remembered what they took, until somebody asks."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What fetching one input took; nothing when it was here already."""
+
+    seconds: float = 0.0
+    retries: int = 0
+
+
 @dataclass
 class Progress:
     """Counts; thread-safe. ``listener`` is called with a snapshot at most every ``interval`` seconds."""
@@ -45,6 +57,9 @@ class Progress:
     _failed: int = 0
     _bytes: int = 0
     _retrying: dict[str, str] = field(default_factory=dict)
+    _begun: dict[str, float] = field(default_factory=dict)
+    _retries: dict[str, int] = field(default_factory=dict)
+    _costs: dict[str, Cost] = field(default_factory=dict)
     _started: float = field(default_factory=time.monotonic)
     _marks: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=64))
     _told: float = 0.0
@@ -56,16 +71,45 @@ class Progress:
             self._bytes += count
         self._tell()
 
+    def started(self, name: str) -> None:
+        """``name`` is asked for over the network: at first, or again."""
+        with self._lock:
+            self._begun.setdefault(name, time.monotonic())
+
+    def ended(self, name: str) -> None:
+        """``name`` is no longer under way."""
+        with self._lock:
+            self._end(name)
+
+    def _end(self, name: str) -> None:
+        began = self._begun.pop(name, None)
+        if began is not None:
+            self._costs[name] = Cost(time.monotonic() - began, self._retries.pop(name, 0))
+            if len(self._costs) > COSTS:
+                del self._costs[next(iter(self._costs))]
+
+    def under_way(self) -> dict[str, float]:
+        """What is being fetched, and since when (``time.monotonic``)."""
+        with self._lock:
+            return dict(self._begun)
+
+    def cost(self, name: str) -> Cost:
+        """What fetching ``name`` took; told once."""
+        with self._lock:
+            return self._costs.pop(name, Cost())
+
     def retrying(self, name: str, why: str) -> None:
         """``name`` waits for another attempt."""
         with self._lock:
             self._retrying[name] = why
+            self._retries[name] = self._retries.get(name, 0) + 1
         self._tell(force=True)
 
     def finished(self, name: str, *, failed: bool = False) -> None:
         """``name`` is done, or given up."""
         with self._lock:
             self._retrying.pop(name, None)
+            self._end(name)
             self._failed += failed
             self._done += not failed
         self._tell()

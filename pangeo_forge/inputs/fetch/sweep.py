@@ -46,6 +46,8 @@ class Desk:
     where: Callable[[FetchItem], str]
     failed: Callable[[FetchItem, PangeoForgeError], FailedInput]
     """Record what cannot be had."""
+    begun: Callable[[FetchItem], None]
+    """It is under way."""
     done: Callable[[FetchItem], None]
     """Count it."""
 
@@ -195,6 +197,7 @@ class Sweep:
         exchange.begin(lane, target, headers, self.transfer.options.timeout, watch=False)
         self._jobs[lane.handle()] = _Job(place, item, lane, sink, exchange)
         self._multi.add_handle(lane.handle())
+        self.desk.begun(item)
 
     # -- ending ----------------------------------------------------------------------------------------------------
 

@@ -1,17 +1,10 @@
-"""What a run tells while it works: stages, counts, bytes. Front ends (the command line, notebooks, tests) decide how to show it.
-
-Workers are pickled functions that may run in other threads or processes, so they name a channel instead of holding a
-front end. In the driver's process the channel leads to the front end; elsewhere it is silent.
-"""
+"""Who shows what a run tells: stages, counts, bytes. The command line, notebooks and tests each have a front end."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
-from uuid import uuid4
 
 
 class Progress(Protocol):
@@ -76,22 +69,3 @@ class Recorder:
 
     def finish(self, stage: str) -> None:
         """Nothing more to remember."""
-
-
-_channels: dict[str, Progress] = {}
-
-
-@contextmanager
-def channel(front_end: Progress) -> Iterator[str]:
-    """A name by which workers of this process reach ``front_end`` while the block lasts."""
-    name = uuid4().hex
-    _channels[name] = front_end
-    try:
-        yield name
-    finally:
-        del _channels[name]
-
-
-def at(name: str) -> Progress:
-    """The front end behind a channel; a silent one in another process or when the run is over."""
-    return _channels.get(name, Silent())
