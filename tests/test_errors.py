@@ -34,6 +34,7 @@ SHARED = {
     "R213": "a transform failed",
     "B010": "a package is missing: of an engine, of a location",
     "B013": "a secret, or an engine's credentials",
+    "B120": "raised by the watchdog; the command line knows that work may still hang",
     "I001": "several inputs failed",
     "I111": "the reader raises it, init asks for it",
     "I301": "the fetcher raises it, prepare asks for it",

@@ -30,6 +30,9 @@ COMMANDS = {
 }
 """Name and one-line help of each command, in the order of a recipe's life. Module and function bear the name with ``_``."""
 
+STALLED = "B120"
+"""Code of the error after which work may still hang."""
+
 
 @click.group(
     cls=LazyGroup,
@@ -82,6 +85,8 @@ def main(argv: list[str] | None = None) -> None:
             raise
         _fail(str(error), as_json, error.to_json())
         code = error.exit_code
+        if error.code == STALLED:
+            _leave_behind(code)
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - the reader of our output went away; nothing is left to say
         code = 0
@@ -104,6 +109,16 @@ def _fail(text: str, as_json: bool, detail: dict[str, Any]) -> None:
         click.echo(json.dumps({"ok": False, "error": {"message": text, **detail}}))
     else:
         click.echo(click.style("error: ", fg="red", bold=True) + text, err=True)
+
+
+def _leave_behind(code: int) -> None:
+    """End at once: a thread that hangs in a library would keep an orderly end waiting for ever, and a child, too."""
+    from pangeo_forge.pipeline.offspring import end_offspring
+
+    end_offspring()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _masked(value: Any) -> Any:

@@ -82,6 +82,20 @@ def run_options(function: F) -> F:
             is_flag=True,
             help="The recipe is a stranger's: https and public addresses only, no local files, no Python hook.",
         ),
+        click.option(
+            "--stall-limit",
+            metavar="DURATION",
+            default="2h",
+            show_default=True,
+            help="End the run when nothing has moved for so long (or never); what is done is kept.",
+        ),
+        click.option(
+            "--stall-timeout",
+            metavar="DURATION",
+            default="30min",
+            show_default=True,
+            help="When nothing has moved for so long, say what is under way.",
+        ),
         click.option("--allow-python", is_flag=True, help="Let the recipe's own Python hook run."),
         click.option("--workers", type=click.IntRange(min=1), default=None, help="Tasks at once; default: one a core."),
         click.option(

@@ -108,6 +108,8 @@ def settings_from(given: dict[str, Any]) -> Any:
         keep=given.get("keep"),
         allow_python=given["allow_python"],
         verify=not given.get("no_verify", False),
+        stall_timeout=given["stall_timeout"],
+        stall_limit=given["stall_limit"],
         untrusted=given["untrusted"],
         allow_addresses=given["allow_addresses"],
         allow_hosts=given["allow_hosts"],

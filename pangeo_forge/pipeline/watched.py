@@ -7,6 +7,7 @@ import threading
 from contextlib import suppress
 
 from pangeo_forge import progress
+from pangeo_forge.pipeline.engines.local import LocalEngine
 from pangeo_forge.pipeline.engines.protocol import Build, Engine
 from pangeo_forge.pipeline.offspring import end_offspring, offspring
 
@@ -37,8 +38,8 @@ def run_watched(engine: Engine, build: Build, channel: progress.Channel | None) 
         finally:
             ended.set()
 
-    travels = engine.workforce.travels
-    before = offspring() if travels else frozenset()
+    elsewhere = engine.workforce.travels or not isinstance(engine, LocalEngine)
+    before = offspring() if elsewhere else frozenset()
     thread = threading.Thread(target=call, name="pipeline", daemon=True)
     thread.start()
     try:
@@ -47,7 +48,7 @@ def run_watched(engine: Engine, build: Build, channel: progress.Channel | None) 
                 raise error
     except BaseException:
         progress.give_up(channel)
-        if travels:
+        if elsewhere:
             _interrupt(thread)
             with suppress(KeyboardInterrupt):
                 ended.wait(GRACE)

@@ -10,7 +10,7 @@ holding a front end: :func:`at` finds the reporter of this process. The driver's
 and sees when nothing moves any more.
 """
 
-from pangeo_forge.progress.channel import Channel, at, channel, give_up, monitor_of, verdict
+from pangeo_forge.progress.channels import Channel, at, channel, give_up, monitor_of, verdict
 from pangeo_forge.progress.front_end import Progress, Recorder, Silent
 from pangeo_forge.progress.reporter import Reporter, Stopped
 from pangeo_forge.progress.stall import NEVER, Patience

@@ -159,11 +159,14 @@ class Monitor:
     def mind(self) -> None:
         """Warn, or decide to end, when nothing has moved for too long."""
         now = self._clock()
+        if not self.screen.active and not self.under_way(now):
+            # The program is getting ready.
+            self._stall.reset(now)
         totals = [self.reporter.moved(), *(_moved(r) for r, _ in self._reports.values())]
         due = self._stall.see(now, sum(t[0] for t in totals), sum(t[1] for t in totals))
         if self._stall.is_over(now) and self.verdict is None:
             self.verdict = BakeryError(
-                self._said(now),
+                f"{self._said(now)}\n",
                 code=STALLED,
                 hint="what is done is kept: run again, or give it longer with --stall-limit",
             )

@@ -19,7 +19,7 @@ def patience_of(timeout: str | int | float, limit: str | int | float) -> Patienc
 
     Raises
     ------
-    UsageError: U033.
+    UsageError: U034.
     """
     return Patience(_seconds(timeout, "stall_timeout"), _seconds(limit, "stall_limit"))
 
@@ -31,4 +31,4 @@ def _seconds(value: str | int | float, name: str) -> float:
         return seconds(TypeAdapter(Duration).validate_python(value))
     except ValidationError:
         hint = "write a number and a unit: 90s, 30min, 2h; or never"
-        raise UsageError(f"{name}: {value!r} is not a duration", code="U033", hint=hint) from None
+        raise UsageError(f"{name}: {value!r} is not a duration", code="U034", hint=hint) from None

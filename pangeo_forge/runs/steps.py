@@ -205,12 +205,14 @@ def distrust(work: Workspace, objects: ObjectStore, *, listing: bool) -> None:
 
 def is_worth_keeping(error: BaseException) -> bool:
     """Whether what is done so far helps a second run: after errors of inputs, network, disk or machine, and a stop."""
-    from pangeo_forge.errors import InputError
+    from pangeo_forge.errors import BakeryError, InputError
 
     if isinstance(error, TargetError):
         return error.code in KEEPING
     if isinstance(error, InputError):
         return error.code != CHANGED
+    if isinstance(error, BakeryError):
+        return True
     return not isinstance(error, PangeoForgeError)
 
 

@@ -62,7 +62,8 @@ def channel(
     workers: how many processes will report: with many, each does so more rarely.
     """
     interval = min(SLOWEST, max(FASTEST, workers / PUTS_A_SECOND))
-    where = None if folder is None else ReportFolder(folder, dict(options or {}))
+    # Not copied: options may hold names of secrets, whose values a copy would look up.
+    where = None if folder is None else ReportFolder(folder, options or {})
     made = Channel(uuid4().hex, where, interval)
     screen = Screen(front_end)
     monitor = Monitor(Reporter(screen), screen, where, interval, patience or Patience())

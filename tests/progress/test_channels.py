@@ -1,4 +1,4 @@
-"""What runs tell, and how front ends are reached by name."""
+"""Front ends are reached by a channel, while it lasts."""
 
 from __future__ import annotations
 
