@@ -23,6 +23,7 @@ COMMANDS = {
     "verify": "Check a store that was written.",
     "status": "Show what runs did, what readers see, and who works on it.",
     "versions": "List, prune or roll back the versions of a dataset.",
+    "catalog": "Show or make the catalog entry of a dataset.",
     "cache": "List, verify or prune the cache of inputs.",
     "ci": "Check contributed recipes and run accepted ones on a schedule.",
     "bakery": "List and check the places where recipes can run.",

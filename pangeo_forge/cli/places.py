@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from pangeo_forge.recipe.model import Recipe
     from pangeo_forge.runs.place import Place
 
 
@@ -19,11 +20,12 @@ def places_of(name: str, target: str | None, options: Mapping[str, Any]) -> list
     place itself.
     """
     from pangeo_forge.runs.place import STORE_ENDINGS, Place
+    from pangeo_forge.targets.choice import ending_of
     from pangeo_forge.targets.objects import open_objects
 
-    recipe_id = _recipe_id(name)
-    if recipe_id is not None:
-        return [Place.of(target, recipe_id, options)]
+    recipe = recipe_of(name)
+    if recipe is not None:
+        return [Place.of(target, recipe.id, options, ending_of(recipe.target))]
     name = name.rstrip("/")
     if name.endswith(STORE_ENDINGS):
         folder, _, version = name.rpartition("/")
@@ -41,11 +43,22 @@ def places_of(name: str, target: str | None, options: Mapping[str, Any]) -> list
     return found
 
 
-def _recipe_id(name: str) -> str | None:
+def followed(store: str, options: Mapping[str, Any]) -> str:
+    """The store that is meant: itself, or of a dataset's folder the version that readers follow."""
+    from pangeo_forge.runs.place import STORE_ENDINGS, Place
+
+    address = store.rstrip("/")
+    if address.endswith(STORE_ENDINGS):
+        return store
+    return Place(address, None, dict(options)).current() or store
+
+
+def recipe_of(name: str) -> Recipe | None:
+    """The recipe that an argument means; None when it means a place."""
     path = Path(name)
     is_recipe = path.suffix in (".yaml", ".yml") or (path / "recipe.yaml").exists()
     if not is_recipe and not (Path("recipes") / name / "recipe.yaml").exists():
         return None
     from pangeo_forge.recipe.load import load_recipe
 
-    return load_recipe(name).id
+    return load_recipe(name)

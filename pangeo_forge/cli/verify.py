@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pangeo_forge.cli.options import json_option, storage_option, storage_options
+
+if TYPE_CHECKING:
+    from pangeo_forge.verify.result import CheckResult
 
 
 @click.command()
@@ -22,7 +25,8 @@ from pangeo_forge.cli.options import json_option, storage_option, storage_option
 def verify(store: str, recipe: str | None, full: bool, storage: tuple[str, ...], as_json: bool) -> None:
     """Check a store that was written.
 
-    It opens with plain xarray, its consolidated metadata is true, its chunks are there and decode.
+    It opens with plain xarray, its consolidated metadata is true, its chunks are there and decode. STORE may be a dataset's folder
+    below a root: then it is the version that readers follow.
 
     \b
     Example:
@@ -33,6 +37,7 @@ def verify(store: str, recipe: str | None, full: bool, storage: tuple[str, ...],
 
     checks = _checks_of(recipe) if recipe else []
     with front_end(quiet=as_json) as shown:
+        from pangeo_forge.cli.places import followed
         from pangeo_forge.errors import VerifyError
         from pangeo_forge.targets.opening import store_of
         from pangeo_forge.verify.checks import run_checks
@@ -42,6 +47,7 @@ def verify(store: str, recipe: str | None, full: bool, storage: tuple[str, ...],
         from pangeo_forge.verify.store import open_store
 
         options = storage_options(storage)
+        store = followed(store, options)
         results = check_integrity(store, options, full=full, tell=shown)
         if isinstance(store_of(store, options), str):
             # Checksums are recorded of the objects of Zarr stores.
@@ -56,10 +62,22 @@ def verify(store: str, recipe: str | None, full: bool, storage: tuple[str, ...],
     if as_json:
         click.echo(json.dumps({"ok": good, "store": store, "checks": [r.to_json() for r in results]}, default=str))
     else:
-        for result in results:
-            mark = click.style("ok    ", fg="green") if result.passed else click.style("FAILED", fg="red", bold=True)
-            click.echo(f"{mark} {result.name}" + (f": {result.detail}" if result.detail else ""))
+        _print(store, results)
     sys.exit(0 if good else 1)
+
+
+def _print(store: str, results: list[CheckResult]) -> None:
+    """A line a check, and one that sums up."""
+    from pangeo_forge.plan.layout import format_bytes
+
+    for result in results:
+        mark = click.style("ok    ", fg="green") if result.passed else click.style("FAILED", fg="red", bold=True)
+        click.echo(f"{mark} {result.name}" + (f": {result.detail}" if result.detail else ""))
+    failed = sum(not r.passed for r in results)
+    arrays = [r for r in results if "read" in r.figures]
+    read, nbytes = sum(r.figures["read"] for r in arrays), sum(r.figures["bytes"] for r in arrays)
+    verdict = f"{failed} of {len(results)} checks failed" if failed else "sound"
+    click.echo(f"{store}: {verdict}; {len(arrays)} arrays, {read:,} objects read ({format_bytes(nbytes)})")
 
 
 def _checks_of(recipe: str) -> list[dict[str, Any]]:

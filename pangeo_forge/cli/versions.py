@@ -102,6 +102,7 @@ def rollback(name: str, version: str | None, target: str | None, storage: tuple[
     Example:
       pangeo-forge versions rollback noaa-oisst --target ./arco
     """
+    from pangeo_forge.runs.entries import refresh_entry
     from pangeo_forge.runs.retention import roll_back
 
     found = _places(name, target, storage)
@@ -109,6 +110,9 @@ def rollback(name: str, version: str | None, target: str | None, storage: tuple[
         raise click.UsageError(f"{name} holds {len(found)} datasets; name one")
     with _held(found[0]):
         now = roll_back(found[0], version)
+        warnings = refresh_entry(found[0])
+    for warning in warnings:
+        click.echo(f"warning: {warning}", err=True)
     click.echo(json.dumps({"ok": True, "latest": now}) if as_json else f"latest is {now} now")
 
 

@@ -14,6 +14,7 @@ from pangeo_forge.pipeline.scratch import Scratch
 from pangeo_forge.recipe.model import Recipe
 from pangeo_forge.runs.append import append
 from pangeo_forge.runs.build import build
+from pangeo_forge.runs.entries import is_current, refresh_entry
 from pangeo_forge.runs.equipment import equipped
 from pangeo_forge.runs.lease import held
 from pangeo_forge.runs.place import Place, new_run_id
@@ -105,7 +106,9 @@ def _build_or_append(run: Run) -> RunResult:
                 )
             result = append(run, current)
             if result is not None:
-                return result
+                if not is_current(place, current, result.state):
+                    run.session.warnings.extend(refresh_entry(place, run.session.recipe))
+                return replace(result, warnings=tuple(run.session.warnings))
             replace_store = True
     return (build if section.format == "zarr" else replace_whole)(run, replace_store=replace_store)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pangeo_forge.runs.entries import refresh_entry
 from pangeo_forge.runs.result import RunResult
 from pangeo_forge.runs.steps import Run
 
@@ -29,4 +30,5 @@ def publish(run: Run, version: str, url: str, **known: Any) -> RunResult:
         if session.settings.prune:
             document["pruned"] = session.settings.prune
         place.publish(version, document)
+        session.warnings.extend(refresh_entry(place, session.recipe))
     return run.result(url, "build", published=not tried, **known)

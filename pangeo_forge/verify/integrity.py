@@ -18,6 +18,7 @@ from pangeo_forge.targets.opening import store_of
 from pangeo_forge.verify.result import CheckResult
 
 SHOWN = 5
+METADATA = (".zarray", ".zattrs", "zarr.json", ".zgroup")
 
 
 def check_integrity(
@@ -46,10 +47,7 @@ def check_integrity(
     total = sum(math.prod(_grid(a)) if full else min(2, math.prod(_grid(a))) for _, a in arrays)
     tell = tell or progress.Silent()
     tell.start("verify", total)
-    for name, array in arrays:
-        if objects is not None:
-            results.append(_chunks_present(objects, name, array))
-        results.append(_decodable(name, array, full, tell))
+    results += [_array(objects, name, array, full, tell) for name, array in arrays]
     tell.finish("verify")
     return results
 
@@ -108,33 +106,43 @@ def _grid(array: Any) -> tuple[int, ...]:
     return tuple(-(-n // c) for n, c in zip(array.shape, step, strict=True))
 
 
-def _chunks_present(objects: ObjectStore, name: str, array: Any) -> CheckResult:
-    expected = math.prod(_grid(array))
-    metadata = (".zarray", ".zattrs", "zarr.json", ".zgroup")
-    found = sum(1 for key in objects.list(name) if key.rsplit("/", 1)[-1] not in metadata)
-    detail = f"{found:,} of {expected:,} objects" + ("; the others are all fill value" if found < expected else "")
+def _array(objects: ObjectStore | None, name: str, array: Any, full: bool, tell: progress.Progress) -> CheckResult:
+    """Objects of an array are as many as there may be, and chunks of it can be read."""
+    expected, problems, notes = math.prod(_grid(array)), [], []
+    figures: dict[str, Any] = {"objects": expected}
+    if objects is not None:
+        found = sum(1 for key in objects.list(name) if key.rsplit("/", 1)[-1] not in METADATA)
+        figures["objects"] = found
+        notes.append(
+            f"{found:,} of {expected:,} objects there" + (", the others all fill value" if found < expected else "")
+        )
+        if found > expected:
+            problems.append(f"{found:,} objects, of {expected:,} that there may be")
+        elif not found and expected and array.fill_value is None:
+            problems.append(f"none of {expected:,} objects is there")
+    read, nbytes, broken = _read(array, full, tell)
+    problems += broken[:SHOWN]
+    notes.append(f"{read:,} of {expected:,} read" if objects is None or read < expected else "all read")
     return CheckResult(
-        f"objects of {name}", found <= expected and (found > 0 or expected == 0 or _may_be_empty(array)), detail
+        f"array {name}", not problems, "; ".join(problems or notes), {**figures, "read": read, "bytes": nbytes}
     )
 
 
-def _may_be_empty(array: Any) -> bool:
-    return array.fill_value is not None
-
-
-def _decodable(name: str, array: Any, full: bool, tell: progress.Progress) -> CheckResult:
+def _read(array: Any, full: bool, tell: progress.Progress) -> tuple[int, int, list[str]]:
+    """Number of objects that were read, their bytes decoded, and what could not be."""
     broken: list[str] = []
-    count = 0
+    count = total = 0
     for region in _regions(array, full):
         count += 1
         try:
             nbytes = int(np.asarray(array[region]).nbytes)
         except Exception as error:  # noqa: BLE001 - whatever a codec says of damaged bytes is what we look for
-            broken.append(f"{[(s.start, s.stop) for s in region]}: {type(error).__name__}: {error}")
+            at = [(s.start, s.stop) for s in region]
+            broken.append(f"{at} does not decode: {type(error).__name__}: {error}")
             nbytes = 0
+        total += nbytes
         tell.advance("verify", 1, nbytes)
-    detail = "; ".join(broken[:SHOWN]) if broken else f"{count:,} read"
-    return CheckResult(f"chunks of {name} decode", not broken, detail)
+    return count, total, broken
 
 
 def _regions(array: Any, full: bool) -> Iterator[tuple[slice, ...]]:

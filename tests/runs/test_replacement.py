@@ -50,7 +50,7 @@ def test_a_run_from_recipe_to_dataset(folder: Path, form: str) -> None:
     assert_same(open_dataset(str(place)).load(), expected(paths))
     checked = invoke("verify", place, "--full")
     assert checked.code == 0, checked.out
-    assert "chunks of sst decode" in checked.out
+    assert "array sst" in checked.out
     again = run(recipe, place, form)
     assert again.code == 1
     assert "T001" in again.err

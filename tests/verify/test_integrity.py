@@ -47,7 +47,7 @@ def test_sound_store_passes_and_every_chunk_is_told(store: Path) -> None:
 def test_cut_chunk_at_the_end(store: Path) -> None:
     chunk = _chunk(store, 3)
     chunk.write_bytes(chunk.read_bytes()[:9])
-    assert _failed(check_integrity(str(store))) == {"chunks of t decode"}
+    assert _failed(check_integrity(str(store))) == {"array t"}
 
 
 def test_cut_chunk_in_the_middle_needs_full(store: Path) -> None:
@@ -55,13 +55,13 @@ def test_cut_chunk_in_the_middle_needs_full(store: Path) -> None:
     chunk.write_bytes(chunk.read_bytes()[:9])
     assert not _failed(check_integrity(str(store)))
     [bad] = [r for r in check_integrity(str(store), full=True) if not r.passed]
-    assert bad.name == "chunks of t decode"
+    assert bad.name == "array t"
     assert "[(5, 10), (0, 3)]" in bad.detail
 
 
 def test_object_too_many(store: Path) -> None:
     _chunk(store, 0).with_name("99").write_bytes(b"x")
-    assert "objects of t" in _failed(check_integrity(str(store)))
+    assert "array t" in _failed(check_integrity(str(store)))
 
 
 def test_stale_consolidated_metadata(store: Path) -> None:
