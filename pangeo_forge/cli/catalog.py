@@ -16,9 +16,9 @@ from pangeo_forge.cli.options import json_option, storage_option, storage_option
 @storage_option
 @json_option
 def catalog(name: str, target: str | None, write: bool, storage: tuple[str, ...], as_json: bool) -> None:
-    """Show or make the catalog entry of a dataset: a STAC Collection.
+    """Show or make the catalog entry of a dataset.
 
-    RECIPE with --target, or the root of a target, a dataset's folder or a store. A run puts the entry by itself; after the recipe's
+    It is a STAC Collection. RECIPE with --target, or the root of a target, a dataset's folder or a store. A run puts the entry by itself; after the recipe's
     title, license or providers have changed, --write brings it up to date.
 
     \b
