@@ -42,7 +42,8 @@ _nobody = Reporter()
 _over = Reporter()
 _over.stopped.set()
 _made: set[str] = set()
-"""Channels that this process has made, those that are over included."""
+"""Channels of this process, those that are over included."""
+_given_up: set[str] = set()
 
 
 @contextmanager
@@ -84,9 +85,9 @@ def at(channel: Channel | None) -> Reporter:
     monitor = _here.get(channel.name)
     if monitor is not None:
         return monitor.reporter
-    if channel.name in _made:
+    if channel.name in _given_up:
         return _over
-    if channel.folder is None:
+    if channel.folder is None or channel.name in _made:
         return _nobody
     with _lock:
         beacon = _beacons.get(channel.name)
@@ -112,5 +113,6 @@ def verdict(channel: Channel | None) -> BakeryError | None:
 def give_up(channel: Channel | None) -> None:
     """Tell all workers of a run to stop before they write again."""
     monitor = monitor_of(channel)
-    if monitor is not None:
+    if channel is not None and monitor is not None:
+        _given_up.add(channel.name)
         monitor.give_up()

@@ -108,9 +108,8 @@ class Monitor:
         self._thread.start()
 
     def close(self) -> None:
-        """End; workers that still run learn that nobody waits for them."""
+        """End."""
         self._closed.set()
-        self.reporter.stopped.set()
         self._thread.join(5)
 
     def give_up(self) -> None:

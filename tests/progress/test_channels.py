@@ -38,9 +38,17 @@ def test_nobody_listens_to_a_channel_of_another_process() -> None:
         pass
 
 
-def test_work_that_outlives_its_run_learns_of_it() -> None:
+def test_work_that_outlives_a_run_that_was_given_up_learns_of_it() -> None:
     with progress.channel(progress.Recorder()) as channel:
         early = progress.at(channel)
+        progress.give_up(channel)
     for reporter in (early, progress.at(channel)):
         with pytest.raises(progress.Stopped), reporter.doing("write", "task 1"):
             pytest.fail("this must not run")
+
+
+def test_after_its_end_nobody_listens() -> None:
+    with progress.channel(progress.Recorder()) as channel:
+        pass
+    with progress.at(channel).doing("write", "task 1"):
+        progress.at(channel).advance("write")
