@@ -48,12 +48,13 @@ def is_clean(text: str) -> bool:
 
 
 def markdown(text: object, longest: int = 300) -> str:
-    """``text`` as running text of a Markdown page: it reads as it is written, and means nothing."""
+    """``text`` as running text of a Markdown page: it reads as it is written, and means nothing.
+
+    Not for the beginning of a line, where a number and a dot would be a list.
+    """
     shown = _SPECIAL.sub(lambda found: f"&#{ord(found[0])};", clean(text, longest))
     shown = shown.replace("@", f"@{_BREAK}").replace("&#35;", f"&#35;{_BREAK}")
-    shown = re.sub(r"(?i)(://|\bwww(?=\.)|\bgh(?=&#45;))", rf"\1{_BREAK}", shown)
-    # A line that begins with a number and a dot would be a list.
-    return re.sub(r"^(\d+)([.)])", rf"\1{_BREAK}\2", shown)
+    return re.sub(r"(?i)(://|\bwww(?=\.)|\bgh(?=&#45;))", rf"\1{_BREAK}", shown)
 
 
 def code(text: object, longest: int = 300) -> str:

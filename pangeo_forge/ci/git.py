@@ -41,6 +41,15 @@ class FileChange:
         return self.mode == LINK
 
 
+@dataclass(frozen=True)
+class TreeFile:
+    """One file of a commit."""
+
+    path: str
+    mode: str
+    blob: str
+
+
 class Repository:
     """The git repository around a folder; paths are relative to that folder."""
 
@@ -106,6 +115,13 @@ class Repository:
             if path not in known:
                 found.append(FileChange(path, None, LINK if (self.folder / path).is_symlink() else "100644"))
         return sorted(found, key=lambda change: change.path)
+
+    def tree(self, commit: str, below: str) -> list[TreeFile]:
+        """Files that a commit holds below a folder."""
+        raw = self._git("ls-tree", "-r", "-z", commit, "--", f"{below}/")
+        rows = (row.split("\t", 1) for row in filter(None, os.fsdecode(raw).split("\0")))
+        found = ((about.split(), path) for about, path in rows)
+        return [TreeFile(path, mode, blob) for (mode, kind, blob), path in found if kind == "blob"]
 
     def blobs(self, names: Iterable[str], largest: int) -> dict[str, bytes | None]:
         """Contents of blobs, by one process; None for those of more than ``largest`` bytes."""

@@ -48,7 +48,11 @@ def _page(report: CheckReport, link: Links, level: int) -> str:
     lines += _others(report)
     base = f", compared with {code(report.base[:10])}" if report.base else ""
     note = f"{markdown(report.made_by, 80)}, {duration(report.seconds)}{base}"
-    lines += ["", f"<sub>{note}. Nothing that the pull request holds was executed; no credential was at hand.</sub>", ""]
+    lines += [
+        "",
+        f"<sub>{note}. Nothing that the pull request holds was executed; no credential was at hand.</sub>",
+        "",
+    ]
     return "\n".join(lines)
 
 
@@ -88,7 +92,7 @@ def _recipe(recipe: RecipeReport, link: Links, level: int, *, alone: bool) -> It
     yield f"### {sign} {code(recipe.id)}: {words}"
     yield ""
     if recipe.title:
-        yield f"{markdown(recipe.title)} ({recipe.change})"
+        yield f"{recipe.change.capitalize()}: {markdown(recipe.title)}"
         yield ""
     if level >= 3:
         return
@@ -207,11 +211,19 @@ def _amounts(recipe: RecipeReport, figures: Figures) -> Iterator[tuple[str, str,
     if trial is not None and guess is not None and guess.stored_bytes is not None:
         yield "stored", amount(trial.bytes_stored), f"about {amount(guess.stored_bytes)}, if all compress alike"
     if trial is not None and guess is not None and guess.seconds is not None:
-        polite = f"; the recipe's own rate allows no less than {duration(guess.polite_seconds)}" if guess.polite_seconds else ""
+        polite = (
+            f"; the recipe's own rate allows no less than {duration(guess.polite_seconds)}"
+            if guess.polite_seconds
+            else ""
+        )
         text = f"at most about {duration(guess.seconds)} at this rate with {trial.workers} workers{polite}"
         yield "time", duration(trial.seconds), text
     if figures.tasks:
-        yield "work", "", f"{figures.tasks:,} tasks of {amount(figures.memory_per_task)}" + " in two passes" * (figures.passes > 1)
+        yield (
+            "work",
+            "",
+            f"{figures.tasks:,} tasks of {amount(figures.memory_per_task)}" + " in two passes" * (figures.passes > 1),
+        )
 
 
 def _pictures(recipe: RecipeReport, link: Links) -> Iterator[str]:

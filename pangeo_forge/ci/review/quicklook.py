@@ -166,7 +166,7 @@ def _colours(values: np.ndarray, array: xr.DataArray) -> tuple[Any, Any, list[fl
     if whole and 1 < len(different) <= _FEW:
         middle = (different[1:] + different[:-1]) / 2
         edges = [different[0] - 0.5, *middle, different[-1] + 0.5]
-        classes = ListedColormap(colormaps["Paired"].colors[: len(different)])
+        classes = ListedColormap(colormaps["Paired"](np.arange(len(different))))
         return BoundaryNorm(edges, len(different)), classes, [float(v) for v in different]
     if not values.size:
         return Normalize(0, 1), colormaps["viridis"], None

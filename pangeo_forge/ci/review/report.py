@@ -74,7 +74,7 @@ class Variable(Part):
     dims: tuple[Name, ...] = Field(max_length=32)
     shape: tuple[Count, ...] = Field(max_length=32)
     chunks: tuple[Count, ...] = Field(max_length=32)
-    shards: tuple[Count, ...] | None = Field(None, max_length=32)
+    shards: tuple[Count, ...] | None = Field(default=None, max_length=32)
     dtype: Name
     n_chunks: Count
     chunk_bytes: Count
@@ -101,11 +101,11 @@ class Figures(Part):
     inputs: Count
     asked: Count = 0
     """Inputs whose server was asked whether they exist."""
-    absent: tuple[Text, ...] = Field((), max_length=20)
+    absent: tuple[Text, ...] = Field(default=(), max_length=20)
     """Inputs that do not exist; the first ones."""
     absent_count: Count = 0
     sizes: dict[Name, Count] = Field(default_factory=dict, max_length=64)
-    variables: tuple[Variable, ...] = Field((), max_length=200)
+    variables: tuple[Variable, ...] = Field(default=(), max_length=200)
     variables_count: Count = 0
     bytes: Count = 0
     """Uncompressed."""
@@ -138,7 +138,7 @@ class Estimate(Part):
     egress_bytes: Count | None
     """Bytes that are fetched from the source."""
     egress_basis: Name
-    hosts: tuple[Name, ...] = Field((), max_length=8)
+    hosts: tuple[Name, ...] = Field(default=(), max_length=8)
     stored_bytes: Count | None
     seconds: Seconds | None
     """At the rate of the pruned run, its start-up counted with every input: an upper bound."""
@@ -173,9 +173,9 @@ class Change(Part):
 class Difference(Part):
     """What a changed recipe changes, against the recipe that is accepted."""
 
-    recipe: tuple[Change, ...] = Field((), max_length=100)
+    recipe: tuple[Change, ...] = Field(default=(), max_length=100)
     """In the file."""
-    dataset: tuple[Change, ...] = Field((), max_length=100)
+    dataset: tuple[Change, ...] = Field(default=(), max_length=100)
     """In what it makes; empty when the base could not be planned."""
     compared: bool = False
     """Whether the datasets were compared, not the files alone."""
@@ -194,14 +194,14 @@ class RecipeReport(Part):
     seconds: Seconds = 0.0
     combinations: Count = 1
     """Recipes that the file makes; those that were checked have reports of their own."""
-    stages: tuple[Stage, ...] = Field((), max_length=12)
-    problems: tuple[Problem, ...] = Field((), max_length=50)
+    stages: tuple[Stage, ...] = Field(default=(), max_length=12)
+    problems: tuple[Problem, ...] = Field(default=(), max_length=50)
     problems_count: Count = 0
     figures: Figures | None = None
     trial: Trial | None = None
     estimate: Estimate | None = None
-    outcomes: tuple[Outcome, ...] = Field((), max_length=50)
-    pictures: tuple[Picture, ...] = Field((), max_length=MOST_PICTURES)
+    outcomes: tuple[Outcome, ...] = Field(default=(), max_length=50)
+    pictures: tuple[Picture, ...] = Field(default=(), max_length=MOST_PICTURES)
     snippet: Text = ""
     difference: Difference | None = None
 
@@ -209,16 +209,16 @@ class RecipeReport(Part):
 class CheckReport(Part):
     """Everything that a check found."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     made_by: Name
     began: Annotated[str, Field(pattern=r"^[0-9T:.+Z-]{10,40}$")]
     seconds: Seconds = 0.0
     base: Commit | None = None
     """What it was compared with."""
-    recipes: tuple[RecipeReport, ...] = Field((), max_length=MOST_RECIPES)
+    recipes: tuple[RecipeReport, ...] = Field(default=(), max_length=MOST_RECIPES)
     left_out: Count = 0
     """Recipes beyond what one check looks at."""
-    other_files: tuple[Name, ...] = Field((), max_length=50)
+    other_files: tuple[Name, ...] = Field(default=(), max_length=50)
     """Files that the change touches besides recipes: nothing of them was used."""
     other_files_count: Count = 0
 

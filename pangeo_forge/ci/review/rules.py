@@ -68,4 +68,5 @@ class ReviewRules:
     def from_json(cls, data: dict[str, Any]) -> ReviewRules:
         """The same rules again."""
         known = {f.name for f in fields(cls)}
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items() if k in known})
+        given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items() if k in known}
+        return cls(**given)

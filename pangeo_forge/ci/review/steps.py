@@ -71,7 +71,8 @@ def review(job: Job, save: Save) -> None:
         problems_count=len(problems),
     )
     if not linted.ok or job.lint_only:
-        save([first.model_copy(update={"verdict": "passed"}) if linted.ok else first])
+        verdict = "passed" if linted.ok else "failed"
+        save([first.model_copy(update={"verdict": verdict, "seconds": stage.seconds})])
         return
     chosen = _chosen(linted.recipes, job.rules.combinations)
     finished: list[RecipeReport] = []
@@ -109,7 +110,7 @@ class _Review:
         """All steps; the first that fails is the last, but for pictures and the comparison, which only inform."""
         self.hand_out(self.report)
         plan = self._plan()
-        result = self._run(plan) if plan is not None else None
+        result = self._run(plan) if plan is not None and plan.known is not None else None
         if plan is not None and self.job.base is not None:
             self._compare(self.job.base)
         if self.report.verdict == "unchecked":
@@ -120,6 +121,10 @@ class _Review:
     def settings(self) -> RunSettings:
         """How it is planned and run."""
         return self.job.rules.settings(str(Path(self.job.folder) / "cache"))
+
+    @property
+    def _prefix(self) -> str:
+        return f"{Path(self.job.folder).name}-{self.recipe.id}"
 
     def _know(self, **more: Any) -> None:
         self.report = self.report.model_copy(update=more)
@@ -201,7 +206,7 @@ class _Review:
                 from pangeo_forge.ci.review.quicklook import draw_quicklooks
 
                 with open_dataset(store, chunks=None) as ds:
-                    pictures = draw_quicklooks(ds, Path(self.job.folder) / "pictures", self.report.id)
+                    pictures = draw_quicklooks(ds, Path(self.job.folder) / "pictures", self._prefix)
             except ImportError:
                 hint = "pip install 'pangeo-forge[report]'"
                 raise PangeoForgeError("matplotlib is not installed", code="A125", hint=hint) from None
@@ -236,10 +241,9 @@ def _snippet(recipe: Recipe) -> str:
     from pangeo_forge.targets.choice import ending_of
     from pangeo_forge.targets.opening import snippet
 
-    store = f"{{home}}/{{latest['store']}}"
     line = snippet(f"ROOT/{recipe.id}/VERSION{ending_of(recipe.target)}").replace("xarray.", "xr.", 1)
     if recipe.target.format == "zarr":
-        line = f'xr.open_zarr(f"{store}")'
-        reading = f"home = \"ROOT/{recipe.id}\"\nlatest = json.load(fsspec.open(f\"{{home}}/latest.json\").open())\n"
+        line = """xr.open_zarr(f"{home}/{latest['store']}")"""
+        reading = f'home = "ROOT/{recipe.id}"\nlatest = json.load(fsspec.open(f"{{home}}/latest.json").open())\n'
         return f"import fsspec, json, xarray as xr\n\n{reading}ds = {line}"
     return f"import xarray as xr\n\nds = {line}"

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def check_job(job: Job, left: float) -> list[RecipeReport]:
     seconds = min(job.rules.timeout, left)
     began = time.monotonic()
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module; -P: not what lies in the folder it is in
+        process = subprocess.Popen(  # -P: no module is taken from the folder that it runs in
             [sys.executable, "-P", "-m", "pangeo_forge.ci.review.child"],
             stdin=subprocess.PIPE,
             stdout=log,
@@ -144,11 +145,9 @@ def end_tree(process: subprocess.Popen[bytes]) -> None:
             child.kill()
         except psutil.Error:
             continue
-    try:
+    with suppress(ProcessLookupError, PermissionError):
         # Its session is its own, so the group holds nothing of ours.
         os.killpg(process.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass
     process.wait()
 
 
@@ -197,4 +196,3 @@ def not_begun(job: Job) -> RecipeReport:
     hint = "split the pull request, or ask a maintainer to run it by hand"
     fault = problem("error", "A124", "the time for all recipes was over before this one's turn", hint)
     return faulty(blank(job, "unchecked"), fault, 0.0)
-

@@ -8,6 +8,12 @@ from pangeo_forge.cli.lazy_group import LazyGroup
 
 COMMANDS = {
     "changed": "List the recipes that a change touches, and whether their data change.",
+    "check": "Check contributed recipes as those of strangers, and write a report.",
+    "report": "Write the page of a check's report again, from its JSON.",
+    "comment": "Post or update the comment that shows a check's report.",
+    "command": "Understand the command in a comment, and answer it.",
+    "answer": "Say in the answer to /run or /plan how it ended.",
+    "issue": "Open, update or close the issues of datasets whose scheduled runs fail or succeed again.",
 }
 """Name and one-line help of each command, in the order of a contribution's life."""
 

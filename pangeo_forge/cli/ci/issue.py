@@ -1,0 +1,60 @@
+"""``pangeo-forge ci issue``."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from pangeo_forge.cli.options import json_option
+
+
+@click.command()
+@click.argument("results", metavar="RESULT...", nargs=-1, required=True, type=click.Path())
+@json_option
+def issue(results: tuple[str, ...], as_json: bool) -> None:
+    """Open, update or close the issues of datasets whose scheduled runs fail or succeed again.
+
+    RESULT is what `ci run-due --json` printed to a file. There is one open issue for a dataset at most; the keepers of its
+    recipe are named in it. Runs that were left alone change nothing.
+
+    \b
+    Example:
+      pangeo-forge ci run-due --json > result.json
+      pangeo-forge ci issue result.json
+    """
+    from pathlib import Path
+
+    from pangeo_forge.ci.github.client import GitHub
+    from pangeo_forge.ci.github.incidents import outcomes, settle
+    from pangeo_forge.errors import AutomationError
+
+    found = []
+    for name in results:
+        try:
+            document = json.loads(Path(name).read_bytes())
+            found += outcomes(document)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise AutomationError(
+                f"it is no result of `ci run-due --json`: {type(error).__name__}",
+                code="A140",
+                where=name,
+                hint="see the log of the run",
+            ) from None
+    done = settle(GitHub.from_environment(), found, {o.id: _keepers(o.id) for o in found})
+    if as_json:
+        click.echo(json.dumps({"ok": True, "issues": [d.__dict__ for d in done]}))
+        return
+    for one in done:
+        click.echo(f"{one.id}: {one.action} {one.url}".rstrip())
+
+
+def _keepers(name: str) -> list[str]:
+    """GitHub names of those who keep a recipe; none where it cannot be read."""
+    from pangeo_forge.errors import RecipeError
+    from pangeo_forge.recipe.load import load_recipe
+
+    try:
+        return [m.github for m in load_recipe(name).maintainers if m.github]
+    except RecipeError:
+        return []
