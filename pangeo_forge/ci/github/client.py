@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -23,7 +25,7 @@ ATTEMPTS = 5
 LONGEST_PAUSE = 900.0
 """Seconds that one pause for the sake of GitHub's limits may take."""
 _BUSY = (500, 502, 503, 504)
-_REPOSITORY = re.compile(r"[A-Za-z0-9._-]{1,100}/[A-Za-z0-9._-]{1,100}\Z")
+_REPOSITORY = re.compile(r"(?!\.+/)[A-Za-z0-9._-]{1,100}/(?!\.+\Z)[A-Za-z0-9._-]{1,100}\Z")
 
 
 class Refused(AutomationError):
@@ -150,7 +152,7 @@ class GitHub:
         }
         address = f"{self.url.rstrip('/')}/repos/{self.repository}/{path}"
         try:
-            with httpx.Client(headers=headers, timeout=30, trust_env=False) as client:
+            with httpx.Client(headers=headers, timeout=30, trust_env=False, verify=_trusted()) as client:
                 answer = client.request(method, address, **more)
         except httpx.TransportError as error:
             fault = AutomationError(
@@ -185,6 +187,14 @@ class GitHub:
             return Passing(fault, pause)
         # A POST that was begun may have been carried out: the caller looks before it tries again.
         return Passing(fault) if answer.status_code in _BUSY and method != "POST" else fault
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Certificates are read once, not for each request."""
+    import httpx
+
+    return httpx.create_ssl_context(trust_env=True)
 
 
 def part(text: str) -> str:
