@@ -174,6 +174,7 @@ class _Review:
 
         from pangeo_forge.ci.review.estimate import estimate
         from pangeo_forge.ci.review.stopwatch import Stopwatch
+        from pangeo_forge.inputs.codec_threads import available_cpus
         from pangeo_forge.runs.execution import run_recipe
         from pangeo_forge.runs.session import pruned
         from pangeo_forge.targets.choice import ending_of
@@ -187,7 +188,7 @@ class _Review:
                 result = run_recipe(self.recipe, replace(settings, target=store), watch)
             if result is None:
                 return None
-            trial = findings.trial_of(result, watch.seconds, settings.worker_count)
+            trial = findings.trial_of(result, watch.seconds, settings.workers or available_cpus())
             self._know(trial=trial, outcomes=findings.outcomes_of(result), snippet=_snippet(self.recipe))
             if self.report.figures is not None:
                 self._know(estimate=estimate(plan, self.report.figures, trial, self.recipe))

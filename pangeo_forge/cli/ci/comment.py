@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
 
 import click
 
 from pangeo_forge.cli.options import json_option
-
-if TYPE_CHECKING:
-    from pangeo_forge.ci.github.comments import Said
 
 
 @click.command()
@@ -38,12 +34,14 @@ def comment(folder: str | None, pictures_branch: str | None, as_json: bool) -> N
 
     from pangeo_forge.ci.artifact import read_folder
     from pangeo_forge.ci.github.client import GitHub
-    from pangeo_forge.ci.github.event import new_comment, read_event
-    from pangeo_forge.ci.github.review_comment import post
+    from pangeo_forge.ci.github.event import finished_run, new_comment, read_event
+    from pangeo_forge.ci.github.review_comment import answer_run, post
 
     github, event = GitHub.from_environment(), read_event()
     if "workflow_run" in event:
-        said, why = _of_run(github, event, folder, pictures_branch)
+        said, why = answer_run(
+            github, finished_run(event), None if folder is None else Path(folder), branch=pictures_branch
+        )
     else:
         if folder is None:
             raise click.UsageError("name the folder that holds the report")
@@ -56,29 +54,3 @@ def comment(folder: str | None, pictures_branch: str | None, as_json: bool) -> N
         )
     else:
         click.echo(f"{said.action}: {said.url}" if said else why)
-
-
-def _of_run(github: Any, event: Any, folder: str | None, branch: str | None) -> tuple[Said | None, str]:
-    from pathlib import Path
-
-    from pangeo_forge.ci.artifact import read_folder
-    from pangeo_forge.ci.github.event import finished_run
-    from pangeo_forge.ci.github.pull_request import findings_of_run, pull_of_run
-    from pangeo_forge.ci.github.review_comment import post, post_failure
-    from pangeo_forge.errors import AutomationError
-
-    run = finished_run(event)
-    pull = pull_of_run(github, run)
-    if pull is None:
-        return None, "no open pull request has this commit as its head any more: nothing is said"
-    try:
-        found = read_folder(Path(folder)) if folder is not None else findings_of_run(github, run)
-    except AutomationError as error:
-        if error.code not in ("A110", "A111"):
-            raise
-        return post_failure(
-            github, pull.number, f"Its artifact is not what a check writes [{error.code}].", run.head_sha
-        ), ""
-    if found is None:
-        return post_failure(github, pull.number, "It uploaded no report: see its log.", run.head_sha), ""
-    return post(github, pull.number, found, branch=branch, commit=run.head_sha), "there is nothing to say"
