@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib
 import threading
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -110,16 +110,37 @@ def write_tasks(
     if plan.intermediate:
         between = ChunkStore(place, threads=threads) if place else session.temp.intermediate(threads)
     writer = TaskWriter(plan, template, session.archive, target, between, journal, place is not None, stored)
-    if session.engine.workforce.here and session.settings.verify:
-        # Codecs leave the interpreter to others, so this costs no time by the clock.
-        threading.Thread(target=_import_verification, name="imports", daemon=True).start()
     session.progress.start("write", total - len(done), plan.nbytes)
     session.worklog.resumed += len(done)
-    with session.worklog.timed("write"):
+    here = session.engine.workforce.here and session.settings.verify
+    meanwhile = _importing_verification() if here and _reads_chunks_only(plan, template) else nullcontext()
+    with session.worklog.timed("write"), meanwhile:
         report = write(writer, session.engine, session.temp, done)
     session.note_written(report)
     refuse_changed(session.seen)
     return before.merge(report)
+
+
+def _reads_chunks_only(plan: Plan, template: Template) -> bool:
+    """Whether no task opens an input as a dataset."""
+    names = {name for stage in plan.stages for group in stage.groups for name in group.arrays}
+    arrays = [a for a in template.arrays if a.name in names]
+    return all(a.accesses and not a.recode and (a.access_of is None or (a.access_of >= 0).all()) for a in arrays)
+
+
+@contextmanager
+def _importing_verification() -> Iterator[None]:
+    """Import what verification needs while codecs work, which leave the interpreter to others.
+
+    Nobody else may import xarray at that time: two threads that import a package with circular imports may find it
+    half-made. So it is waited for, and done only when tasks have no use for xarray.
+    """
+    thread = threading.Thread(target=_import_verification, name="imports", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
 
 
 def _import_verification() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from h5py import h5a, h5r, h5s, h5t
 
 HIDDEN = frozenset(
     [
@@ -21,27 +23,24 @@ HIDDEN = frozenset(
 )
 """Bookkeeping of the netCDF-4 library and of HDF5's dimension scales."""
 
-_NEVER_READ = frozenset(["REFERENCE_LIST", "_nc3_strict", "_NCProperties"])
 _LEFT_OUT = HIDDEN - {"_NCCOPY"}
 
 
-def read_attributes(node: Any, place: str, messages: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Attributes of ``node`` (an ``h5py.h5g.GroupID`` or ``h5d.DatasetID``), and its hidden ones as identifiers.
+def read_attributes(node: Any, place: str, messages: list[str]) -> tuple[dict[str, Any], set[str]]:
+    """Attributes of ``node`` (an ``h5py.h5g.GroupID`` or ``h5d.DatasetID``), and the names of its hidden ones.
 
     Values are what netCDF libraries give: text as str, one-element arrays as scalars, several strings as a list. Bytes
     that are no UTF-8 are mended and told in ``messages``; references and other types without a meaning are left out, too.
     """
-    from h5py import h5a
-
     attrs: dict[str, Any] = {}
-    hidden: dict[str, Any] = {}
+    hidden: set[str] = set()
     names: list[bytes] = []
     # A callback that returns None goes on to the next.
     h5a.iterate(node, names.append)
     for raw in names:
         name = raw.decode("utf-8", "surrogateescape")
         if name in _LEFT_OUT:
-            hidden[name] = None if name in _NEVER_READ else h5a.open(node, raw)
+            hidden.add(name)
             continue
         attribute = h5a.open(node, raw)
         clean = _mended(name, f"name of an attribute of {place}", messages)
@@ -55,23 +54,40 @@ def read_attributes(node: Any, place: str, messages: list[str]) -> tuple[dict[st
     return attrs, hidden
 
 
+def hidden_value(node: Any, name: str) -> Any:
+    """Value of a bookkeeping attribute, as numpy gives it."""
+    attribute = h5a.open(node, name.encode())
+    values = np.empty(attribute.shape, dtype=attribute.get_type().dtype)
+    attribute.read(values)
+    return (
+        values[()] if values.ndim == 0 else values[0] if values.shape == (1,) and values.dtype.kind != "O" else values
+    )
+
+
+def hidden_number(node: Any, name: str) -> int:
+    """Value of a bookkeeping attribute that holds one integer."""
+    value = np.empty((), np.int64)
+    h5a.open(node, name.encode()).read(value, mtype=_memory_type(value.dtype))
+    return int(value)
+
+
 def read_value(attribute: Any, place: str, messages: list[str]) -> Any:
     """Value of one ``h5py.h5a.AttrID``; None when it has no meaning in a dataset (references)."""
-    from h5py import h5r, h5s, h5t
-
-    kind = attribute.get_type()
+    kind, nbytes = attribute.get_type(), _nbytes(attribute)
+    if isinstance(kind, (h5t.TypeIntegerID, h5t.TypeFloatID)):
+        number = _number(attribute, kind.dtype, nbytes)
+        if number is not None:
+            return number
     # The space is asked for only where there is no value, which saves a handle for each attribute.
-    space = h5s.SIMPLE if _has_bytes(attribute) else attribute.get_space().get_simple_extent_type()
-    if isinstance(kind, h5t.TypeStringID) and space == h5s.NULL:
-        return ""
+    space = h5s.SIMPLE if nbytes else attribute.get_space().get_simple_extent_type()
+    if isinstance(kind, h5t.TypeStringID):
+        return "" if space == h5s.NULL else _text(attribute, kind, place, messages)
     dtype = kind.dtype
     if space == h5s.NULL:
         return np.array([], dtype=dtype)
     if h5t.check_dtype(ref=dtype) in (h5r.Reference, h5r.RegionReference):
         messages.append(f"attribute {place} was left out: it is an HDF5 reference")
         return None
-    if isinstance(kind, h5t.TypeStringID):
-        return _text(attribute, kind, place, messages)
     if isinstance(kind, h5t.TypeArrayID):
         values = np.empty(attribute.shape + dtype.subdtype[1], dtype=dtype.subdtype[0])
         attribute.read(values, mtype=kind)
@@ -86,12 +102,27 @@ def read_value(attribute: Any, place: str, messages: list[str]) -> Any:
     return values[()] if values.ndim == 0 else values[0] if values.shape == (1,) else values
 
 
-def _has_bytes(attribute: Any) -> bool:
+def _number(attribute: Any, dtype: np.dtype[Any], nbytes: int) -> Any:
+    """The value of an attribute that holds one number, which most do: without asking for its shape; else None."""
+    if nbytes != dtype.itemsize:
+        return None
+    value = np.empty((), dtype)
+    attribute.read(value, mtype=_memory_type(dtype))
+    return value[()]
+
+
+@lru_cache(maxsize=64)
+def _memory_type(dtype: np.dtype[Any]) -> Any:
+    """HDF5's type for numbers of a dtype, made once."""
+    return h5t.py_create(dtype)
+
+
+def _nbytes(attribute: Any) -> int:
     try:
-        return bool(attribute.get_storage_size())
+        return int(attribute.get_storage_size())
     except RuntimeError:
         # h5py takes the size 0, of an empty attribute, for an error.
-        return False
+        return 0
 
 
 def _text(attribute: Any, kind: Any, place: str, messages: list[str]) -> Any:

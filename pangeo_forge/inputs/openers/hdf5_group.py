@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from h5py import h5, h5d, h5ds, h5g, h5l, h5o, h5p, h5r, h5s
 
 from pangeo_forge.errors import InputError
 from pangeo_forge.inputs.lazy import ArraySource
 from pangeo_forge.inputs.openers.assembly import StoredDataset, StoredVariable, matches
 from pangeo_forge.inputs.openers.hdf5_arrays import hdf5_array
-from pangeo_forge.inputs.openers.hdf5_attributes import read_attributes
+from pangeo_forge.inputs.openers.hdf5_attributes import hidden_number, hidden_value, read_attributes
 from pangeo_forge.inputs.openers.leaves import FieldArray
 
 _DIMENSION_ONLY = b"This is a netCDF dimension but not a netCDF variable"
@@ -24,10 +25,14 @@ class _Node:
 
     dataset: Any
     attrs: dict[str, Any]
-    hidden: dict[str, Any]
+    hidden: set[str]
     shape: tuple[int, ...]
+    most: tuple[int, ...]
+    """Lengths to which it may grow."""
     path: str
     is_scale: bool
+    is_dimension_only: bool
+    """A dimension of netCDF that is no variable."""
     dims: tuple[str, ...] = field(default_factory=tuple)
 
 
@@ -61,13 +66,11 @@ class GroupReader:
         sizes = _sizes(nodes)
         variables: dict[str, StoredVariable] = {}
         for name, node in nodes.items():
-            if not _is_dimension_only(node):
+            if not node.is_dimension_only:
                 variables.update(self._variables(name.removeprefix("_nc4_non_coord_"), node, sizes))
         return StoredDataset(variables, attrs, warnings=self.messages)
 
     def _open_group(self) -> Any:
-        from h5py import h5g, h5o
-
         try:
             found = h5o.open(self.file, self.group.encode())
         except (KeyError, OSError):
@@ -78,8 +81,6 @@ class GroupReader:
         raise InputError(f"no group {self.group!r}", code="I111", where=self.path, hint=f"groups: {groups}")
 
     def _nodes(self, group: Any) -> dict[str, _Node]:
-        from h5py import h5d, h5l, h5o
-
         nodes = {}
         for raw in _names(group):
             name = raw.decode("utf-8", "replace")
@@ -96,12 +97,14 @@ class GroupReader:
             if not isinstance(found, h5d.DatasetID):
                 continue
             attrs, hidden = read_attributes(found, path, self.messages)
-            shape = found.shape
-            if shape is None:
+            space = found.get_space()
+            if space.get_simple_extent_type() == h5s.NULL:
                 self.messages.append(f"{path} was left out: it has no values")
                 continue
-            is_scale = "CLASS" in hidden and _raw(hidden["CLASS"]) == b"DIMENSION_SCALE"
-            nodes[name] = _Node(found, attrs, hidden, tuple(shape), path, is_scale)
+            shape, most = space.get_simple_extent_dims(), space.get_simple_extent_dims(True)
+            is_scale = "CLASS" in hidden and h5ds.is_scale(found)
+            only = is_scale and "NAME" in hidden and _is_dimension_only(found)
+            nodes[name] = _Node(found, attrs, hidden, tuple(shape), tuple(most), path, is_scale, only)
         return nodes
 
     def _refuse_elsewhere(self, path: str) -> None:
@@ -115,7 +118,7 @@ class GroupReader:
     # -- dimensions --------------------------------------------------------------------------------------------------
 
     def _dimension_id(self, node: _Node) -> int:
-        return int(_raw(node.hidden["_Netcdf4Dimid"]))
+        return hidden_number(node.dataset, "_Netcdf4Dimid")
 
     def _dims(self, name: str, node: _Node, ids: Mapping[int, str]) -> tuple[str, ...]:
         given = self.given.get(node.path)
@@ -137,22 +140,20 @@ class GroupReader:
         return str(self.given.get(dim, dim))
 
     def _labels(self, name: str, node: _Node, ids: Mapping[int, str]) -> list[str | None]:
-        from h5py import h5r
-
         rank = len(node.shape)
         if node.is_scale and "_Netcdf4Coordinates" in node.hidden:
-            numbers = np.atleast_1d(_raw(node.hidden["_Netcdf4Coordinates"])).tolist()
+            numbers = np.atleast_1d(hidden_value(node.dataset, "_Netcdf4Coordinates")).tolist()
             if len(numbers) == rank and all(n in ids for n in numbers):
                 return [ids[n] for n in numbers]
         if not node.is_scale and "DIMENSION_LIST" in node.hidden:
-            lists = _raw(node.hidden["DIMENSION_LIST"])
+            lists = hidden_value(node.dataset, "DIMENSION_LIST")
             if len(lists) == rank:
                 # The last scale of a dimension wins, as in netCDF-C.
-                return [self._target(h5r, refs[-1]) if len(refs) else None for refs in lists]
+                return [self._target(refs[-1]) if len(refs) else None for refs in lists]
         # A scale of rank 1 is its own dimension.
         return [name] if node.is_scale and rank == 1 else [None] * rank
 
-    def _target(self, h5r: Any, reference: Any) -> str | None:
+    def _target(self, reference: Any) -> str | None:
         found = h5r.get_name(reference, self.file) if reference else None
         return found.rpartition(b"/")[2].decode("utf-8", "replace") if found else None
 
@@ -204,8 +205,6 @@ class GroupReader:
 
 def group_names(file: Any) -> list[str]:
     """Paths of the groups below the root."""
-    from h5py import h5g, h5o
-
     found: list[bytes] = []
     h5o.visit(file, lambda n: found.append(n))
     return ["/" + n.decode("utf-8", "replace") for n in found if isinstance(h5o.open(file, n), h5g.GroupID)]
@@ -213,40 +212,26 @@ def group_names(file: Any) -> list[str]:
 
 def _names(group: Any) -> list[bytes]:
     """Names in the order of creation where the file keeps it (netCDF-4 does), else sorted."""
-    from h5py import h5, h5p
-
     names: list[bytes] = []
     by_creation = group.get_create_plist().get_link_creation_order() & h5p.CRT_ORDER_TRACKED
     group.links.iterate(lambda n: names.append(n), idx_type=h5.INDEX_CRT_ORDER if by_creation else h5.INDEX_NAME)
     return names
 
 
-def _raw(attribute: Any) -> Any:
-    """Value of a bookkeeping attribute, as numpy gives it."""
-    kind = attribute.get_type()
-    values = np.empty(attribute.shape, dtype=kind.dtype)
-    attribute.read(values)
-    return (
-        values[()] if values.ndim == 0 else values[0] if values.shape == (1,) and values.dtype.kind != "O" else values
-    )
-
-
-def _is_dimension_only(node: _Node) -> bool:
-    if not node.is_scale or "NAME" not in node.hidden:
-        return False
-    value = _raw(node.hidden["NAME"])
+def _is_dimension_only(dataset: Any) -> bool:
+    value = hidden_value(dataset, "NAME")
     return isinstance(value, (bytes, np.bytes_)) and value.startswith(_DIMENSION_ONLY)
 
 
 def _grows(node: _Node, axis: int) -> bool:
-    return bool(node.dataset.get_space().get_simple_extent_dims(True)[axis] > node.shape[axis])
+    return node.most[axis] > node.shape[axis]
 
 
 def _sizes(nodes: Mapping[str, _Node]) -> dict[str, int]:
     """Length of each dimension: of an unlimited one, that of the longest variable on it."""
     sizes: dict[str, int] = {}
     for node in nodes.values():
-        if not _is_dimension_only(node):
+        if not node.is_dimension_only:
             for dim, size in zip(node.dims, node.shape, strict=True):
                 sizes[dim] = max(size, sizes.get(dim, 0))
     return sizes
