@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from pangeo_forge.cli.options import json_option
+from pangeo_forge.cli.options import cache_storage_option, json_option, storage_options
 
 _cache_option = click.option(
     "--cache",
@@ -33,8 +33,9 @@ def cache() -> None:
 
 @cache.command("list")
 @_cache_option
+@cache_storage_option
 @json_option
-def list_command(place: str | None, as_json: bool) -> None:
+def list_command(place: str | None, cache_storage: tuple[str, ...], as_json: bool) -> None:
     """Show what is in the cache.
 
     \b
@@ -45,7 +46,7 @@ def list_command(place: str | None, as_json: bool) -> None:
     from pangeo_forge.inputs.fetch import list_entries
     from pangeo_forge.plan.layout import format_bytes
 
-    entries = sorted(list_entries(_opened(place)), key=lambda e: e.url)
+    entries = sorted(list_entries(_opened(place, cache_storage)), key=lambda e: e.url)
     if as_json:
         click.echo(json.dumps({"ok": True, "entries": [_plain(e) for e in entries]}))
         return
@@ -58,9 +59,10 @@ def list_command(place: str | None, as_json: bool) -> None:
 
 @cache.command()
 @_cache_option
+@cache_storage_option
 @click.option("--remove", is_flag=True, help="Remove what is damaged; the next run fetches it anew.")
 @json_option
-def verify(place: str | None, remove: bool, as_json: bool) -> None:
+def verify(place: str | None, cache_storage: tuple[str, ...], remove: bool, as_json: bool) -> None:
     """Read every copy again and compare its digest; exit code 1 when one is damaged.
 
     \b
@@ -69,7 +71,7 @@ def verify(place: str | None, remove: bool, as_json: bool) -> None:
     """
     from pangeo_forge.inputs.fetch import verify_entries
 
-    findings = list(verify_entries(_opened(place), remove=remove))
+    findings = list(verify_entries(_opened(place, cache_storage), remove=remove))
     bad = [f for f in findings if f.problem is not None]
     if as_json:
         rows = [{"url": f.entry.url, "problem": f.problem} for f in bad]
@@ -85,11 +87,19 @@ def verify(place: str | None, remove: bool, as_json: bool) -> None:
 
 @cache.command()
 @_cache_option
+@cache_storage_option
 @click.option("--older-than", metavar="AGE", default=None, help="Remove copies fetched longer ago, e.g. 30D.")
 @click.option("--max-size", metavar="SIZE", default=None, help="Then the oldest until so much is left, e.g. 100GB.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 @json_option
-def prune(place: str | None, older_than: str | None, max_size: str | None, dry_run: bool, as_json: bool) -> None:
+def prune(
+    place: str | None,
+    cache_storage: tuple[str, ...],
+    older_than: str | None,
+    max_size: str | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
     """Remove old copies, and what unfinished fetches left.
 
     \b
@@ -104,7 +114,7 @@ def prune(place: str | None, older_than: str | None, max_size: str | None, dry_r
 
     age = None if older_than is None else timedelta(seconds=seconds(older_than))
     most = None if max_size is None else parse_bytes(max_size)
-    done = prune_entries(_opened(place), older_than=age, max_bytes=most, dry_run=dry_run)
+    done = prune_entries(_opened(place, cache_storage), older_than=age, max_bytes=most, dry_run=dry_run)
     if as_json:
         click.echo(
             json.dumps(
@@ -116,14 +126,15 @@ def prune(place: str | None, older_than: str | None, max_size: str | None, dry_r
     click.echo(f"{done.entries:,} entries and {done.blobs:,} files, {format_bytes(done.bytes)} {verb}")
 
 
-def _opened(place: str | None) -> Any:
+def _opened(place: str | None, cache_storage: tuple[str, ...]) -> Any:
     from pathlib import Path
 
     from pangeo_forge.inputs.fetch import Cache
     from pangeo_forge.runs.settings import RunSettings
 
     root = RunSettings(cache=place).cache_root
-    return Cache(root if "://" in root else str(Path(root).expanduser().absolute()))
+    options = storage_options(cache_storage, "--cache-option")
+    return Cache(root if "://" in root else str(Path(root).expanduser().absolute()), options)
 
 
 def _plain(entry: Any) -> dict[str, Any]:

@@ -38,6 +38,17 @@ def json_option(function: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")(function)
 
 
+def cache_storage_option(function: F) -> F:
+    """``--cache-option``: how a cache on an object store is reached."""
+    return click.option(
+        "--cache-option",
+        "cache_storage",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Option of the cache's file system, e.g. endpoint_url=https://..., secret=env:MY_SECRET.",
+    )(function)
+
+
 def run_options(function: F) -> F:
     """Options of commands that move data."""
     for option in (
@@ -117,6 +128,12 @@ def run_options(function: F) -> F:
             help="Memory that the tasks of a worker may take, e.g. 2GB. [default: 2GB]",
         ),
         click.option(
+            "--revalidate",
+            is_flag=True,
+            help="Ask servers whether inputs in the cache have changed; else copies are used without asking.",
+        ),
+        cache_storage_option,
+        click.option(
             "--cache",
             metavar="URL",
             default=None,
@@ -138,7 +155,7 @@ def storage_option(function: F) -> F:
     )(function)
 
 
-def storage_options(values: tuple[str, ...]) -> dict[str, Any]:
+def storage_options(values: tuple[str, ...], option: str = "--storage-option") -> dict[str, Any]:
     """``("anon=true", "client_kwargs.region_name=x", "secret=env:NAME")`` as fsspec takes them.
 
     A value is JSON where it reads as such, else text; ``env:NAME`` is that environment variable, so that no secret
@@ -148,12 +165,12 @@ def storage_options(values: tuple[str, ...]) -> dict[str, Any]:
     import os
 
     made: dict[str, Any] = {}
-    for name, text in pairs(values, "--storage-option").items():
+    for name, text in pairs(values, option).items():
         value: Any = text
         if text.startswith("env:"):
             value = os.environ.get(text[4:])
             if value is None:
-                raise click.UsageError(f"--storage-option {name}: the environment has no variable {text[4:]}")
+                raise click.UsageError(f"{option} {name}: the environment has no variable {text[4:]}")
         else:
             try:
                 value = json.loads(text)

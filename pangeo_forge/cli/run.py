@@ -93,6 +93,8 @@ def settings_from(given: dict[str, Any]) -> Any:
     return RunSettings(
         target=given.get("target"),
         cache=given["cache"],
+        cache_options=storage_options(given["cache_storage"], "--cache-option"),
+        revalidate=given["revalidate"],
         prune=given.get("prune"),
         max_memory=given["max_memory"],
         workers=given["workers"],

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
 from pangeo_forge.dataset.model import Index
 from pangeo_forge.errors import InputError, PangeoForgeError
 from pangeo_forge.inputs.arrays import ArrayCache
+from pangeo_forge.inputs.completeness import check_complete
 from pangeo_forge.inputs.fetch import Cache, Cost, FailedInput, FetchedInput, Fetcher, FetchOptions, Guard, Progress
 from pangeo_forge.inputs.fetch.address import local_path, redact_url
 from pangeo_forge.inputs.fetch.storage_options import BoundSecrets
 from pangeo_forge.inputs.fetch.watch import FetchWatch
 from pangeo_forge.inputs.lazy import ArraySource, Locator
-from pangeo_forge.inputs.openers import Outline, open_outline, opened, unwrapped_path
+from pangeo_forge.inputs.openers import Outline, open_outline, opened, placed, unwrapped_path
 from pangeo_forge.inputs.source import InputSource, OpenOptions
 from pangeo_forge.progress import Channel, at
 
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from pangeo_forge.pattern.pattern import FilePattern, PatternItem
     from pangeo_forge.recipe.model import Recipe
 
+T = TypeVar("T")
+READERS = ("I1", "I2")
+"""Codes of what reads files, by which a damaged copy shows."""
 FETCH_BATCH = 64
 """Inputs that a worker asks the fetcher for at a time."""
 
@@ -63,6 +67,8 @@ class Archive:
     """Machines that share a source's limits but no files."""
     secrets: BoundSecrets = field(default_factory=BoundSecrets)
     """Where named secrets are looked up; holds no value."""
+    revalidate: bool = False
+    """Ask servers whether what is in the cache is still what they have, once a run."""
     token: str = field(default_factory=lambda: uuid4().hex)
     """All copies of an archive in one process share one fetcher."""
 
@@ -81,6 +87,7 @@ class Archive:
                     FetchOptions.from_recipe(self.recipe.fetch),
                     self.cache,
                     guard=self.guard,
+                    check=check_complete,
                     progress=counts,
                     secrets=self.secrets,
                     workers=self.machines,
@@ -131,8 +138,8 @@ class Archive:
     def fetch(self, item: PatternItem) -> FetchedInput | None:
         """The local copy of an input (or the input itself where it is local); None for one that is read where it is."""
         if self._is_remote_store(item):
-            if self.guard is not None:
-                raise self.guard.refusal(item.label, "an untrusted recipe may not read services and stores in place")
+            if self.guard is not None and self.options.format != "opendap":
+                raise self.guard.refusal(item.label, "an untrusted recipe may not read Zarr stores in place")
             return None
         return self.fetcher.fetch(item.url, item.label)
 
@@ -147,7 +154,7 @@ class Archive:
             items = [self.pattern[i] for i in range(low, min(stop, low + FETCH_BATCH))]
             items = [item for item in items if not item.missing]
             to_fetch = [item for item in items if not self._is_remote_store(item)]
-            outcome = self.fetcher.fetch_all([(i.url, i.label) for i in to_fetch])
+            outcome = self.fetcher.fetch_all([(i.url, i.label) for i in to_fetch], revalidate=self.revalidate)
             fetched, failed = iter(outcome.fetched), iter(outcome.failed)
             for item in items:
                 found = None if self._is_remote_store(item) else next(fetched) or _as_error(next(failed))
@@ -178,8 +185,7 @@ class Archive:
     @contextmanager
     def dataset(self, item: PatternItem) -> Iterator[xr.Dataset]:
         """An input as a dataset, as stored, with the recipe's transforms applied (lazily)."""
-        source = self._source(item)
-        with opened(source, self._options_of(item)) as raw:
+        with opened(self._source(item), self._options_of(item)) as raw:
             yield self._transformed(raw, item)
 
     @contextmanager
@@ -209,6 +215,35 @@ class Archive:
         arrays = [found[entry.array] for entry in locators]
         return [a.with_threads(threads) if threads > 1 and hasattr(a, "with_threads") else a for a in arrays]
 
+    def reading(self, item: PatternItem, read: Callable[[], T]) -> T:
+        """What ``read`` returns, which opens an input or reads of it; once more where its copy in the cache was damaged.
+
+        Raises
+        ------
+        InputError: as ``read``, with the input's key and URL and a hint that fits it.
+        """
+        try:
+            return read()
+        except InputError as error:
+            self.mend(item, error)
+        return read()
+
+    def mend(self, item: PatternItem, error: PangeoForgeError) -> None:
+        """Fetch an input anew whose damaged copy in the cache led to ``error``; raise that where it did not."""
+        if not error.code.startswith(READERS):
+            raise error
+        if not self._fetched_anew(item):
+            raise placed(error, self._source(item)) from error.__cause__
+
+    def _fetched_anew(self, item: PatternItem) -> bool:
+        """Compare the copy of an input with its digest, and fetch it again if it is not what the server had sent."""
+        if self._is_remote_store(item) or local_path(item.url) is not None:
+            return False
+        again = self.fetcher.fetch(item.url, item.label, verify=True)
+        if not again.from_cache:
+            at(self.channel).note(f"{item.label}: its copy in the cache was damaged, and was fetched again")
+        return not again.from_cache
+
     @cached_property
     def _array_cache(self) -> ArrayCache:
         return ArrayCache()
@@ -217,9 +252,7 @@ class Archive:
         fetched = self.fetch(item)
         path = fetched.path if fetched is not None else local_path(item.url) if self._is_zarr(item) else None
         options = dict(self.recipe.fetch.storage_options or {})
-        if self.options.format == "opendap" and self.recipe.fetch.headers:
-            options["headers"] = {**self.recipe.fetch.headers, **options.get("headers", {})}
-        return InputSource(item.url, path, item.label, options)
+        return InputSource(item.url, path, item.label, options, partial(self.fetcher.read, label=item.label))
 
     def _options_of(self, item: PatternItem) -> OpenOptions:
         return replace(self.options, member=item.member) if item.member else self.options

@@ -129,7 +129,7 @@ def _with_group(options: OpenOptions, group: str | list[str] | None) -> OpenOpti
 
 def _source(name: str, fetcher: Fetcher) -> tuple[InputSource, OpenOptions]:
     if "/dodsC/" in name or name.endswith((".dods", ".dds")):
-        return InputSource(name, None, name), OpenOptions(format="opendap")
+        return InputSource(name, None, name, request=fetcher.read), OpenOptions(format="opendap")
     if "://" not in name:
         return InputSource(name, name, name), OpenOptions()
     if name.rstrip("/").endswith(".zarr"):

@@ -22,6 +22,7 @@ import numpy as np
 from pangeo_forge.errors import InputError
 from pangeo_forge.inputs import hdf5_filters
 from pangeo_forge.inputs.codec_threads import run_all
+from pangeo_forge.inputs.damage import GET_AGAIN
 from pangeo_forge.inputs.flat_storage import (
     FlatStorage,
     ShortRead,
@@ -264,11 +265,11 @@ def _read_piece(fd: int, path: str, known: ChunkLayout, piece: _Piece, place: Pl
         data = _decoded(fd, known, place, nbytes, direct)
     except hdf5_filters.ChecksumError as error:
         raise InputError(
-            f"{what} at byte {offset} {error}", code="I205", where=f"{path}: {known.array}", hint=_AGAIN
+            f"{what} at byte {offset} {error}", code="I205", where=f"{path}: {known.array}", hint=GET_AGAIN
         ) from error
     except hdf5_filters.FilterError as error:
         message = f"{what} ({size} bytes at byte {offset}) is corrupt: it {error}"
-        raise InputError(message, code="I203", where=f"{path}: {known.array}", hint=_AGAIN) from error
+        raise InputError(message, code="I203", where=f"{path}: {known.array}", hint=GET_AGAIN) from error
     except (ShortRead, OSError) as error:
         raise _unreadable(path, known, what, offset, error) from error
     if data is direct and direct is not None:
@@ -290,16 +291,13 @@ def _fill_of(known: ChunkLayout) -> Any:
     return np.frombuffer(known.fill, known.stored)[0]
 
 
-_AGAIN = "the file is damaged; remove it from the cache and fetch it again, or exclude it"
-
-
 def _unreadable(path: str, known: ChunkLayout, what: str, offset: int, error: Exception) -> InputError:
     cut = isinstance(error, ShortRead)
     return InputError(
         f"{what} at byte {offset} cannot be read: {error}",
         code="I204" if cut else "I209",
         where=f"{path}: {known.array}",
-        hint="the file is truncated; fetch it again" if cut else "check the disk or the file system",
+        hint=GET_AGAIN if cut else "check the disk or the file system",
     )
 
 

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from pangeo_forge.errors import InputError
+from pangeo_forge.inputs.damage import GET_AGAIN
 from pangeo_forge.inputs.flat_storage import native
 from pangeo_forge.inputs.hdf5_filters import COMPRESSORS, Filter, unsupported
 
@@ -108,7 +109,7 @@ def opened(path: str) -> Iterator[Any]:
             f"the file cannot be opened as HDF5: {error}",
             code="I201",
             where=path,
-            hint="it is missing, truncated, corrupt or of another format; fetch it again",
+            hint=GET_AGAIN,
         ) from error
     try:
         yield file
@@ -166,7 +167,7 @@ def _describe(file: Any, path: str, name: str, size: int, whole: bool, limit: in
             f"the layout of {name!r} cannot be read: {error}",
             code="I203",
             where=path,
-            hint="the file is probably corrupt; fetch it again",
+            hint=GET_AGAIN,
         ) from error
     if found is None:
         raise InputError(

@@ -30,6 +30,7 @@ from contextlib import suppress
 from typing import Any
 
 from pangeo_forge.errors import InputError, PangeoForgeError
+from pangeo_forge.inputs.damage import GET_AGAIN
 
 _HEADER = struct.Struct("<Q")
 _START_SECONDS = 60.0
@@ -107,7 +108,7 @@ def call(function: Callable[..., Any], *args: Any, timeout: float, where: str) -
             f"the reader's library crashed on it ({_ending(lost.code)})",
             code="I120",
             where=where,
-            hint="the file is likely damaged: fetch it again",
+            hint=GET_AGAIN,
         ) from None
     except BaseException:
         child.end()

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from pangeo_forge.errors import InputError
+from pangeo_forge.inputs.damage import GET_AGAIN
 from pangeo_forge.inputs.flat_storage import FlatStorage, c_strides
 
 T = TypeVar("T")
@@ -98,7 +99,7 @@ def read_header(path: str) -> Netcdf3Header:
             f"the file has no valid NetCDF-3 header: {error}",
             code="I210",
             where=path,
-            hint="it is of another format (`open: {format: auto}` finds out) or damaged; fetch it again",
+            hint=f"it is of another format (`open: {{format: auto}}` finds out), or {GET_AGAIN}",
         ) from error
     return _located(path, size, parts)
 
@@ -230,7 +231,7 @@ def _variable(cursor: _Cursor) -> _Raw:
 def _located(path: str, size: int, parts: _Parts) -> Netcdf3Header:
     lengths = [n for _, n in parts.dims]
     if any(d >= len(lengths) for v in parts.variables for d in v.dimids):
-        raise InputError("a variable names a dimension that does not exist", code="I210", where=path, hint=_DAMAGED)
+        raise InputError("a variable names a dimension that does not exist", code="I210", where=path, hint=GET_AGAIN)
     record = lengths.index(0) if 0 in lengths else None
     of_records = [v for v in parts.variables if v.dimids and v.dimids[0] == record]
     slabs = [math.prod(lengths[d] for d in v.dimids[1:]) * v.dtype.itemsize for v in of_records]
@@ -274,13 +275,10 @@ def _streamed(path: str, size: int, begin: int, step: int, slabs: list[int]) -> 
     return records
 
 
-_DAMAGED = "the file is damaged; fetch it again"
-
-
 def _truncated(path: str, why: str) -> InputError:
     return InputError(
         f"the NetCDF-3 file is truncated: {why}",
         code="I211",
         where=path,
-        hint="the file is not whole; remove it from the cache and fetch it again",
+        hint=GET_AGAIN,
     )

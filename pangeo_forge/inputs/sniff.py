@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pangeo_forge.errors import InputError
+from pangeo_forge.inputs.damage import GET_AGAIN
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 WRAPPERS = ("gz", "bz2", "xz", "zip")
@@ -69,7 +70,7 @@ def sniff(path: str) -> str:
 def _sniff_file(file: BinaryIO, path: str) -> str:
     head = file.read(4096)
     if not head:
-        raise InputError("the file is empty", code="I102", where=path, hint="the server sent nothing: fetch it again")
+        raise InputError("the file is empty", code="I102", where=path, hint=GET_AGAIN)
     for magic, name in _MAGIC:
         if head.startswith(magic):
             return _zip_kind(path) if name == "zip" else name
@@ -148,16 +149,14 @@ def check_hdf5(path: str) -> None:
         if not head.startswith(HDF5_SIGNATURE):
             offset = _hdf5_offset(file)
             if offset is None:
-                raise InputError("no HDF5 superblock", code="I106", where=path, hint="the file is damaged: fetch again")
+                raise InputError("no HDF5 superblock", code="I106", where=path, hint=GET_AGAIN)
             file.seek(offset)
             head = file.read(128)
     end = _hdf5_end(head)
     if end is None:
-        raise InputError("the HDF5 superblock is damaged", code="I106", where=path, hint="fetch the file again")
+        raise InputError("the HDF5 superblock is damaged", code="I106", where=path, hint=GET_AGAIN)
     if size < end:
-        raise InputError(
-            f"the file is truncated: {size} bytes of {end}", code="I105", where=path, hint="fetch the file again"
-        )
+        raise InputError(f"the file is truncated: {size} bytes of {end}", code="I105", where=path, hint=GET_AGAIN)
 
 
 def _hdf5_end(head: bytes) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -24,6 +24,8 @@ class InputSource:
     """Key of the input, e.g. ``time=2020-01-01``."""
     storage_options: Mapping[str, Any] = field(default_factory=dict)
     """fsspec options of ``url``. May hold secrets: never shown."""
+    request: Callable[[str], bytes] | None = field(default=None, repr=False, compare=False)
+    """Asks a service (OPeNDAP) at a URL: politely, signed in, again where that may help. None: by a fetcher of its own."""
 
     @property
     def where(self) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pangeo_forge.errors import InputError
+from pangeo_forge.inputs.damage import GET_AGAIN
 
 _BLOCK = 1 << 20
 
@@ -68,8 +69,7 @@ def _unpack_to(path: str, wrapper: str, member: str | None, limit: int, out: IO[
     except (EOFError, OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as e:
         if isinstance(e, OSError) and e.errno is not None:
             raise InputError(f"cannot be unpacked: {e.strerror}", code="I107", where=path) from e
-        hint = "fetch the file again"
-        raise InputError(f"the {wrapper} archive is damaged: {e}", code="I107", where=path, hint=hint) from e
+        raise InputError(f"the {wrapper} archive is damaged: {e}", code="I107", where=path, hint=GET_AGAIN) from e
 
 
 def _opened(path: str, wrapper: str, member: str | None) -> Any:
@@ -90,8 +90,7 @@ def zip_names(path: str) -> list[str]:
         with zipfile.ZipFile(path) as archive:
             return [i.filename for i in archive.infolist() if not i.is_dir()]
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, UnicodeDecodeError) as error:
-        hint = "fetch the file again"
-        raise InputError(f"the zip archive is damaged: {error}", code="I107", where=path, hint=hint) from error
+        raise InputError(f"the zip archive is damaged: {error}", code="I107", where=path, hint=GET_AGAIN) from error
 
 
 def _choose(names: list[str], member: str | None, path: str) -> str:

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from pangeo_forge import progress
 from pangeo_forge.dataset import ahead
@@ -115,10 +116,11 @@ class InputPreparer:
                 if found is None or item.index not in found.stamps:
                     began = time.perf_counter()
                     with tell.doing("scan", item.label):
-                        done.combination.add(self._scan(item))
+                        done.combination.add(self.archive.reading(item, partial(self._scan, item)))
                     seconds = time.perf_counter() - began
                 elif item.index in found.failed:
-                    raise found.failed[item.index]
+                    self.archive.mend(item, found.failed[item.index])
+                    done.combination.add(self._scan(item))
                 ledger.append(_entry(item, fetched, digest=self.digests))
                 size, good = ledger[-1].size or 0, True
             except (InputError, RecipeError, CombineError) as error:

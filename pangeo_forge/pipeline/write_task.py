@@ -183,7 +183,7 @@ class TaskWriter:
             began = time.perf_counter()
             item = self.archive.item(parts[0].overlap.index)
             with tell.doing("read", item.label):
-                self._read_input(item, parts, within)
+                self.archive.reading(item, lambda: self._read_input(item, parts, within))
             slow.append(Slow(time.perf_counter() - began, "read", item.label))
 
         run_all(read, inputs, self.plan.threads)

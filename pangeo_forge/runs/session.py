@@ -214,6 +214,7 @@ def opened_session(
                 channel=channel,
                 machines=engine.workforce.machines,
                 secrets=equipment.secrets,
+                revalidate=settings.revalidate,
             )
             try:
                 yield Session(recipe, settings, pattern, archive, channel, scratch, engine, temp)

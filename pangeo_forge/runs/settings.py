@@ -39,6 +39,8 @@ class RunSettings:
     """fsspec options of ``temp``."""
     bakery: str | NamedBakery | None = None
     """Where it runs: a name in ``feedstocks/bakeries.yaml``, or a file; default: this machine."""
+    revalidate: bool = False
+    """Ask servers whether inputs in the cache have changed; else a copy is used without asking."""
     prune: int | None = None
     """Only the first and last so many values of each concat key."""
     make_latest: bool = False

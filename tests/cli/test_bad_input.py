@@ -81,13 +81,13 @@ def test_several_absent_files_are_named_at_once(archive: Archive) -> None:
 
 def test_web_page_with_the_name_of_data(archive: Archive) -> None:
     archive.files[1].write_text("<!DOCTYPE html><html><head><title>Please log in</title></head></html>")
-    expect_error(archive.run(), archive, "I103", ODD, "web page", "Please log in", "fetch.auth")
+    expect_error(archive.run(), archive, "I103", ODD, "web page", "Please log in", "instead of data: get it again")
 
 
 def test_truncated_file(archive: Archive) -> None:
     path = archive.files[1]
     path.write_bytes(path.read_bytes()[:20000])
-    expect_error(archive.run(), archive, "I105", ODD, "20000 bytes of 40176", "fetch the file again")
+    expect_error(archive.run(), archive, "I105", ODD, "20000 bytes of 40176", "copy it here again")
 
 
 def test_truncated_netcdf3(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_truncated_netcdf3(tmp_path: Path) -> None:
 
 def test_empty_file(archive: Archive) -> None:
     archive.files[1].write_bytes(b"")
-    expect_error(archive.run(), archive, "I102", ODD, "empty", "fetch it again")
+    expect_error(archive.run(), archive, "I102", ODD, "empty", "copy it here again")
 
 
 def test_corrupt_chunk_in_the_middle_of_an_input(archive: Archive) -> None:
@@ -117,7 +117,7 @@ def test_corrupt_chunk_in_the_middle_of_an_input(archive: Archive) -> None:
     data = bytearray(path.read_bytes())
     data[info.byte_offset + 5 : info.byte_offset + 200] = b"\xff" * 195
     path.write_bytes(data)
-    expect_error(archive.run(), archive, "I203", ODD, "/ta", "corrupt", "fetch it again")
+    expect_error(archive.run(), archive, "I203", ODD, "/ta", "corrupt", "copy it here again")
 
 
 # -- files that disagree ---------------------------------------------------------------------------------------------

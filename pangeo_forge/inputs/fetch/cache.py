@@ -16,13 +16,14 @@ import json
 import os
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from pangeo_forge.errors import InputError
-from pangeo_forge.inputs.fetch.address import local_path
-from pangeo_forge.inputs.fetch.failure import from_os_error
+from pangeo_forge.inputs.fetch.address import local_path, redact_url, scheme_of
+from pangeo_forge.inputs.fetch.credentials import REDACTOR
+from pangeo_forge.inputs.fetch.failure import from_os_error, missing_package
 from pangeo_forge.inputs.fetch.partial import PartialFile
 
 VERSION = "v1"
@@ -44,6 +45,8 @@ class Entry:
     format: int = 1
     boot: str | None = None
     """The boot that wrote the file and did not flush it (:mod:`.durability`); None: it is on the disk."""
+    modified: int | None = None
+    """Time of the file's last change (ns since 1970) when it was published; another one tells that it was written to."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,11 @@ class Cache:
         return found
 
     @property
+    def shown(self) -> str:
+        """Its place, for messages."""
+        return redact_url(self.url)
+
+    @property
     def is_local(self) -> bool:
         """True when blobs can be opened where they are."""
         return self.root is not None
@@ -102,7 +110,8 @@ class Cache:
             except OSError:
                 return None
         try:
-            return int(self._fs().info(path)["size"])
+            with self._remote():
+                return int(self._fs().info(path)["size"])
         except FileNotFoundError:
             return None
 
@@ -123,15 +132,16 @@ class Cache:
             self._folder(blob.rpartition("/")[0])
             part.publish(blob, flush=entry.boot is None)
         else:
-            part.sync()
-            self._fs().put_file(part.path, self.blob_path(entry.sha256))
+            with self._remote():
+                self._fs().put_file(part.path, self.blob_path(entry.sha256))
         self.record(entry)
 
     def record(self, entry: Entry) -> None:
         """Write an entry, whole or not at all."""
         path, text = self._entry_path(entry.key), json.dumps(vars(entry), separators=(",", ":")).encode()
         if not self.is_local:
-            self._fs().pipe_file(path, text)
+            with self._remote():
+                self._fs().pipe_file(path, text)
             return
         self._folder(path.rpartition("/")[0])
         try:
@@ -145,6 +155,11 @@ class Cache:
         except OSError as error:
             raise from_os_error(error, path) from error
 
+    def try_record(self, entry: Entry) -> None:
+        """Write an entry where that is allowed: a cache that may only be read is still of use."""
+        with suppress(InputError):
+            self.record(entry)
+
     def forget(self, entry: Entry, *, blob: bool = False) -> None:
         """Remove an entry (and its blob: a corrupt one)."""
         for path in [self._entry_path(entry.key)] + ([self.blob_path(entry.sha256)] if blob else []):
@@ -152,22 +167,33 @@ class Cache:
 
     def remove(self, path: str) -> None:
         """Delete one file of the cache, if it is there."""
-        with suppress(FileNotFoundError):
+        try:
             if self.is_local:
                 os.unlink(path)
             else:
-                self._fs().rm_file(path)
+                with self._remote():
+                    self._fs().rm_file(path)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise from_os_error(error, path, doing="remove") from error
 
-    def download(self, digest: str, path: str) -> None:
-        """Copy a blob of a remote cache to the local ``path``."""
-        self._fs().get_file(self.blob_path(digest), path)
+    def download(self, digest: str, path: str) -> bool:
+        """Copy a blob of a remote cache to the local ``path``; False when it is not there."""
+        try:
+            with self._remote():
+                self._fs().get_file(self.blob_path(digest), path)
+        except FileNotFoundError:
+            return False
+        return True
 
     def files(self, kind: str) -> Iterator[tuple[str, int]]:
         """Paths and sizes of all ``entries``, ``blobs`` or ``partial`` files."""
         folder = self._path(kind)
         if not self.is_local:
             try:
-                found = self._fs().find(folder, detail=True)
+                with self._remote():
+                    found = self._fs().find(folder, detail=True)
             except FileNotFoundError:
                 return
             yield from ((path, int(info["size"])) for path, info in sorted(found.items()))
@@ -194,13 +220,31 @@ class Cache:
         try:
             if self.is_local:
                 return _read_small(path)
-            return bytes(self._fs().cat_file(path))
-        except FileNotFoundError:
+            with self._remote():
+                return bytes(self._fs().cat_file(path))
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise InputError(
-                f"cannot read the cache: {error}", code="I311", where=self.url, hint="check --cache and its credentials"
-            ) from error
+            raise self._trouble(error) from error
+
+    @contextmanager
+    def _remote(self) -> Iterator[None]:
+        """What a file system raises, but for the absence of a file, as an error for the user."""
+        try:
+            yield
+        except (FileNotFoundError, InputError):
+            raise
+        except Exception as error:  # each file system has its own kinds
+            raise self._trouble(error) from error
+
+    def _trouble(self, error: Exception) -> InputError:
+        said = REDACTOR(f"{type(error).__name__}: {error}")[:300]
+        return InputError(
+            f"the cache cannot be read or written: {said}",
+            code="I311",
+            where=self.shown,
+            hint="check --cache, its options and credentials",
+        )
 
     def _entry_path(self, key: str) -> str:
         return self._path("entries", key[:2], key + ".json")
@@ -225,7 +269,12 @@ class Cache:
             )  # else gcsfs probes the bucket's kind for minutes
             import fsspec
 
-            self._made["fs"] = fsspec.core.url_to_fs(self.url, **self.storage_options)[0]
+            try:
+                self._made["fs"] = fsspec.core.url_to_fs(self.url, **self.storage_options)[0]
+            except ImportError as error:
+                raise missing_package(scheme_of(self.url), error, self.shown) from None
+            except Exception as error:  # no such protocol, options that its file system does not know, no credentials
+                raise self._trouble(error) from error
         return self._made["fs"]
 
 

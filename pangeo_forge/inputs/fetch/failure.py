@@ -6,6 +6,9 @@ import errno
 
 from pangeo_forge.errors import InputError
 
+_EXTRAS = {"s3": "s3", "sftp": "sftp", "ssh": "sftp"}
+"""Extras that bring a protocol; gcsfs is always there."""
+
 
 class Transient(Exception):
     """This attempt failed; another may do.
@@ -59,7 +62,7 @@ def gave_up(where: str, attempts: int, reason: str) -> InputError:
     )
 
 
-def from_os_error(error: OSError, path: str) -> Exception:
+def from_os_error(error: OSError, path: str, *, doing: str = "write") -> Exception:
     """A full disk (I308) told apart from all other trouble of the local file system (I311)."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return InputError(
@@ -69,8 +72,19 @@ def from_os_error(error: OSError, path: str) -> Exception:
             hint="free space, `pangeo-forge cache prune`, or choose another --cache; the unfinished file was removed",
         )
     return InputError(
-        f"cannot write {path}: {error.strerror or error}",
+        f"cannot {doing} {path}: {error.strerror or error}",
         code="I311",
         where=path,
         hint="check the cache's folder and its permissions",
+    )
+
+
+def missing_package(scheme: str, error: ImportError, where: str) -> InputError:
+    """The package that speaks a protocol is not installed."""
+    extra = _EXTRAS.get(scheme)
+    return InputError(
+        f"the package for {scheme} is missing ({error})",
+        code="I319",
+        where=where,
+        hint=f"pip install 'pangeo-forge[{extra}]'" if extra else "install the fsspec package for it",
     )

@@ -9,23 +9,21 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
-from datetime import UTC, datetime
 from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
 
 from pangeo_forge.errors import InputError, PangeoForgeError
-from pangeo_forge.inputs.fetch import inventory
 from pangeo_forge.inputs.fetch.address import cache_key, host_of, redact_url, scheme_of
 from pangeo_forge.inputs.fetch.cache import Cache, Entry
+from pangeo_forge.inputs.fetch.copies import Copies
 from pangeo_forge.inputs.fetch.credentials import REDACTOR, Provider, Secrets
 from pangeo_forge.inputs.fetch.crew import Crew
-from pangeo_forge.inputs.fetch.durability import boot_id
-from pangeo_forge.inputs.fetch.failure import Transient
+from pangeo_forge.inputs.fetch.failure import Transient, refused
 from pangeo_forge.inputs.fetch.guard import Guard
+from pangeo_forge.inputs.fetch.http import HttpTransfer
 from pangeo_forge.inputs.fetch.lane import Lane
 from pangeo_forge.inputs.fetch.local import local_input, run_check
-from pangeo_forge.inputs.fetch.model import FetchedInput, FetchItem, Remote
+from pangeo_forge.inputs.fetch.model import FetchedInput, FetchItem, Named, Remote, item_of
 from pangeo_forge.inputs.fetch.options import FetchOptions
 from pangeo_forge.inputs.fetch.partial import PartialFile
 from pangeo_forge.inputs.fetch.politeness import HostGate, Politeness
@@ -42,8 +40,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Check = Callable[[str], object]
 """Raises an InputError when the file at a path is not what it should be (``inputs.sniff.sniff``)."""
-Item = FetchItem | str | tuple[str, str]
-"""An item, a URL, or (URL, label)."""
 
 
 class Fetcher:
@@ -56,7 +52,7 @@ class Fetcher:
     secrets: values of named secrets, a mapping or a callable; the environment is asked next.
     guard: rules for an untrusted recipe; None: trusted.
     progress: where to count.
-    check: called with the path of each new file before it is published, and of each file found in the cache.
+    check: called with the path of each new file before it is published. Copies in the cache were checked then.
     workers: machines that share a host's limits evenly; the processes of one machine find each other.
     scratch: local folder for copies of blobs of a remote cache; a temporary one when None.
     """
@@ -80,8 +76,9 @@ class Fetcher:
         self.options = options or FetchOptions()
         self._own_scratch = None if scratch else tempfile.mkdtemp(prefix="pangeo-forge-fetch-")
         self.scratch = scratch or self._own_scratch or ""
-        self._kept = cache is not None and self.options.cache
-        self.cache = cache if cache is not None and self._kept else Cache(os.path.join(self.scratch, "uncached"))
+        kept = cache is not None and self.options.cache
+        self.cache = cache if cache is not None and kept else Cache(os.path.join(self.scratch, "uncached"))
+        self._copies = Copies(self.cache, self.scratch, kept=kept)
         self.guard = guard
         self.progress = progress or Progress()
         self._check = check
@@ -90,13 +87,11 @@ class Fetcher:
         self._signer = Signer(self.options.auth, Secrets(secrets), guard)
         self._transfers: dict[str, Transfer] = {}
         self._also_secret = self.options.secret_parameters
-        self._count = 0
+        self._seen: set[int] = set()
         self._unswept: set[str] = set()
         self._lock = threading.Lock()
 
-    def fetch(
-        self, url: str, label: str = "", *, check: Check | None = None, revalidate: bool = False, verify: bool = False
-    ) -> FetchedInput:
+    def fetch(self, url: str, label: str = "", *, revalidate: bool = False, verify: bool = False) -> FetchedInput:
         """One input, whole, as a local file.
 
         ``revalidate`` asks the server whether a cached copy is still what it has. ``verify`` reads a cached copy again
@@ -106,42 +101,31 @@ class Fetcher:
         """
         lane = self._lane()
         try:
-            return self._fetch(FetchItem(url, label), lane, check or self._check, revalidate, verify)
+            return self._fetch(FetchItem(url, label), lane, revalidate, verify)
         finally:
             lane.close()
 
-    def fetch_all(
-        self, items: Iterable[Item], *, check: Check | None = None, revalidate: bool = False, verify: bool = False
-    ) -> FetchOutcome:
+    def fetch_all(self, items: Iterable[Named], *, revalidate: bool = False, verify: bool = False) -> FetchOutcome:
         """All of ``items``, several at a time. Failures do not stop the others: see :meth:`FetchOutcome.settle`."""
-        todo = [_item(i) for i in items]
+        todo = [item_of(i) for i in items]
         self.progress.total = (self.progress.total or 0) + len(todo)
         fetched: list[FetchedInput | None] = [None] * len(todo)
         failed: list[tuple[int, FailedInput]] = []
-        for place, found in self._fetched_each(iter(todo), check, revalidate, verify, eager=True):
+        for place, found in self._fetched_each(iter(todo), revalidate, verify):
             if isinstance(found, FailedInput):
                 failed.append((place, found))
             else:
                 fetched[place] = found
         return FetchOutcome(tuple(fetched), tuple(f for _, f in sorted(failed, key=lambda pair: pair[0])))
 
-    def iter_fetch(
-        self, items: Iterable[Item], *, check: Check | None = None, revalidate: bool = False, verify: bool = False
-    ) -> Iterator[tuple[int, FetchedInput | FailedInput]]:
-        """As :meth:`fetch_all`, but lazily, in the order of completion: pairs of position and outcome."""
-        yield from self._fetched_each((_item(i) for i in items), check, revalidate, verify, eager=False)
-
     def _fetched_each(
-        self, items: Iterator[FetchItem], check: Check | None, revalidate: bool, verify: bool, *, eager: bool
+        self, items: Iterator[FetchItem], revalidate: bool, verify: bool
     ) -> Iterator[tuple[int, FetchedInput | FailedInput]]:
-        """``eager``: the results are taken as they come, so that no thread is needed to keep transfers going."""
-        check = check or self._check
-
         def one(item: FetchItem, lane: Lane) -> FetchedInput:
-            return self._fetch(item, lane, check, revalidate, verify)
+            return self._fetch(item, lane, revalidate, verify)
 
         def here(item: FetchItem) -> FetchedInput | None:
-            return self._here(item, check, verify, known=not revalidate)
+            return self._here(item, verify, known=not revalidate)
 
         left: Iterator[tuple[int, FetchItem]] = enumerate(items)
         while (pair := next(left, None)) is not None:
@@ -158,8 +142,8 @@ class Fetcher:
             yield place, found
         else:
             return
-        desk = self._desk(check, here)
-        if eager and not revalidate and (sweep := self._sweep(item, desk)) is not None:
+        desk = self._desk(here)
+        if not revalidate and (sweep := self._sweep(item, desk)) is not None:
             yield from sweep.fetch(left)
             left = sweep.rest
             if sweep.ended_early:
@@ -170,7 +154,6 @@ class Fetcher:
         """A sweep for the host of ``item``; None where it takes a crew: slow schemes and caches, rules, rates."""
         if scheme_of(item.url) not in ("http", "https") or self.guard is not None or not self.cache.is_local:
             return None
-        from pangeo_forge.inputs.fetch.http import HttpTransfer
         from pangeo_forge.inputs.fetch.sweep import Sweep
 
         host, transfer = host_of(item.url), self._transfer(item.url)
@@ -179,17 +162,17 @@ class Fetcher:
         lane = self._lane()
         return Sweep(transfer, lane.gate(item.url), host, self._politeness.slots, self._lane, desk)
 
-    def _desk(self, check: Check | None, here: Callable[[FetchItem], FetchedInput | None]) -> Desk:
+    def _desk(self, here: Callable[[FetchItem], FetchedInput | None]) -> Desk:
         from pangeo_forge.inputs.fetch.sweep import Desk
 
         def claim(item: FetchItem) -> PartialFile | None:
             try:
-                return self.cache.partial(self._key(item), self.scratch, wait=False)
+                return self._copies.claim(self._key(item), wait=False)
             except BlockingIOError:
                 return None
 
         def keep(item: FetchItem, part: PartialFile, said: Remote) -> FetchedInput:
-            return self._keep(item, part, check, said, self._key(item))
+            return self._keep(item, part, said, self._key(item))
 
         def begun(item: FetchItem) -> None:
             self.progress.started(self._name(item))
@@ -221,14 +204,33 @@ class Fetcher:
         finally:
             lane.close()
 
-    def probe_all(self, items: Iterable[Item]) -> tuple[FailedInput, ...]:
+    def probe_all(self, items: Iterable[Named]) -> tuple[FailedInput, ...]:
         """All of ``items`` that are absent (``.absent``) or cannot be reached, in order; asks several at a time."""
         return tuple(f for f in self.ask_all(items) if isinstance(f, FailedInput))
 
-    def ask_all(self, items: Iterable[Item]) -> tuple[Remote | FailedInput, ...]:
+    def ask_all(self, items: Iterable[Named]) -> tuple[Remote | FailedInput, ...]:
         """What the servers say of each of ``items``, in order; asks several at a time, fetches nothing."""
-        found = self._each(enumerate(_item(i) for i in items), self._probe)
+        found = self._each(enumerate(item_of(i) for i in items), self._probe)
         return tuple(f for _, f in sorted(found, key=lambda p: p[0]))
+
+    def read(self, url: str, label: str = "", *, limit: int = 2**31) -> bytes:
+        """What a service answers at an http(s) ``url``: in memory, no copy kept, as politely and signed in as a file.
+
+        Raises InputError (I301 absent, I302 access, I303 refused or more than ``limit`` bytes, I304 gave up).
+        """
+        from pangeo_forge.inputs.fetch.answers import read_answer
+
+        item, lane = FetchItem(url, label), self._lane()
+        if self.guard is not None:
+            self.guard.check_url(url)
+        transfer = self._transfer(url)
+        if not isinstance(transfer, HttpTransfer):
+            raise refused(self._where(item), "a service is asked over http or https")
+        try:
+            return self._retried(item, lane, lambda _: read_answer(transfer, url, lane, self._where(item), limit))
+        finally:
+            self.progress.settled(self._name(item))
+            lane.close()
 
     def discard(self, fetched: FetchedInput) -> None:
         """Delete the local copy if it is a temporary one; the cache keeps its own."""
@@ -248,51 +250,55 @@ class Fetcher:
 
     # -- one input ------------------------------------------------------------------------------------------------
 
-    def _fetch(self, item: FetchItem, lane: Lane, check: Check | None, revalidate: bool, verify: bool) -> FetchedInput:
-        if (found := self._here(item, check, verify, known=not revalidate)) is not None:
+    def _fetch(self, item: FetchItem, lane: Lane, revalidate: bool, verify: bool) -> FetchedInput:
+        if (found := self._here(item, verify, known=not revalidate)) is not None:
             return found
-        self._counted()
+        self._counted(item)
         key = self._key(item)
-        part = self.cache.partial(key, self.scratch)
+        part = self._copies.claim(key)
         try:
             # Another worker may have fetched it while we waited for the lock.
-            fresh = self.cache.entry(key)
-            if fresh is not None and not revalidate and (hit := self._hit(fresh, item, check, verify)):
+            if not revalidate and (hit := self._copies.find(key, item, verify=verify)):
                 return hit
-            return self._renew(item, lane, part, check, fresh if revalidate else None, key)
+            return self._renew(item, lane, part, self.cache.entry(key) if revalidate else None, key)
         finally:
             part.close()
 
-    def _here(self, item: FetchItem, check: Check | None, verify: bool, *, known: bool) -> FetchedInput | None:
+    def _here(self, item: FetchItem, verify: bool, *, known: bool) -> FetchedInput | None:
         """A local input, or (``known``) what is in the cache: all that needs no network."""
         if self.guard is not None:
             self.guard.check_url(item.url)
         found = None
         if scheme_of(item.url) == "file":
-            found = local_input(item, check, digest=verify)
-        elif known and (entry := self.cache.entry(self._key(item))) is not None:
-            found = self._hit(entry, item, check, verify)
+            found = local_input(item, digest=verify)
+        elif known:
+            found = self._copies.find(self._key(item), item, verify=verify)
         if found is not None:
-            self._counted()
+            self._counted(item)
         return found
 
     def _key(self, item: FetchItem) -> str:
         return cache_key(item.url, also=self._also_secret)
 
-    def _renew(
-        self, item: FetchItem, lane: Lane, part: PartialFile, check: Check | None, known: Entry | None, key: str
-    ) -> FetchedInput:
+    def _renew(self, item: FetchItem, lane: Lane, part: PartialFile, known: Entry | None, key: str) -> FetchedInput:
         where = self._where(item)
         self.progress.started(self._name(item))
         unless = None if known is None else Remote(known.size, known.etag, known.last_modified)
+
+        def attempt(transfer: Transfer, unless: Remote | None = None) -> Remote | None:
+            said = transfer.download(item.url, part, lane, where, unless)
+            if said is not None and said.size is None:
+                self._suspect(item, part)
+            return said
+
         try:
-            remote = self._retried(item, lane, lambda t: t.download(item.url, part, lane, where, unless))
+            remote = self._retried(item, lane, lambda t: attempt(t, unless))
             if remote is None and known is not None:
-                hit = self._hit(known, item, check, False)
+                hit = self._copies.hit(known, item)
                 if hit is not None:
                     return hit
-                remote = self._retried(item, lane, lambda t: t.download(item.url, part, lane, where))
-            return self._keep(item, part, check, remote or part.remote, key)
+                remote = self._retried(item, lane, attempt)
+            return self._keep(item, part, remote or part.remote, key)
         except InputError:
             part.remove()
             raise
@@ -303,105 +309,42 @@ class Fetcher:
         """What fetching an input took in this process, told once; nothing when it was here already."""
         return self.progress.cost(self._name(FetchItem(url, label)))
 
-    def _keep(self, item: FetchItem, part: PartialFile, check: Check | None, said: Remote, key: str) -> FetchedInput:
+    def _keep(self, item: FetchItem, part: PartialFile, said: Remote, key: str) -> FetchedInput:
         """Check what came, and publish it."""
-        self._inspect(item, part, check, self._where(item))
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        boot = boot_id() if self.cache.is_local else None
-        shown = self._shown(item.url)
-        entry = Entry(key, shown, part.size, part.sha256, said.etag, said.last_modified, now, boot=boot)
-        return self._publish(part, entry, item)
+        self._inspect(item, part)
+        return self._copies.keep(part, said, key, self._shown(item.url), item)
 
-    def _publish(self, part: PartialFile, entry: Entry, item: FetchItem) -> FetchedInput:
-        self.cache.publish(part, entry)
-        if self.cache.is_local:
-            return self._fetched(entry, item, self.cache.blob_path(entry.sha256), from_cache=False)
-        path = self._copy_path(entry.sha256)
-        part.publish(path)
-        return self._fetched(entry, item, path, from_cache=False)
-
-    def _inspect(self, item: FetchItem, part: PartialFile, check: Check | None, where: str) -> None:
-        """Refuse what is whole but not the input: a login page, or something the opener does not know."""
-        refuse_web_page(part.head(), item.url, where)
-        if check is not None:
-            run_check(check, part.path, where)
-
-    def _hit(self, entry: Entry, item: FetchItem, check: Check | None, verify: bool) -> FetchedInput | None:
-        """The cached copy; None (and its entry is gone) when it is damaged."""
-        if entry.boot is not None and entry.boot != boot_id():
-            return self._settled(entry, item, check, verify)
-        where = self._where(item)
+    def _suspect(self, item: FetchItem, part: PartialFile) -> None:
+        """What came without a length may have been cut: what the check refuses then is worth another attempt."""
         try:
-            path = self._local_copy(entry)
-            if check is not None and not verify:
-                run_check(check, path, where)
-            if not verify:
-                return self._fetched(entry, item, path, from_cache=True)
+            self._inspect(item, part)
         except InputError as error:
             if error.code != "I314":
                 raise
-            if inventory.check_entry(self.cache, entry) is None:
-                raise  # as the server had it: the input itself is bad
-        else:
-            if inventory.check_entry(self.cache, entry) is None:
-                return self._fetched(entry, item, path, from_cache=True)
-        self.cache.forget(entry, blob=True)
-        if not self.cache.is_local and os.path.exists(self._copy_path(entry.sha256)):
-            os.unlink(self._copy_path(entry.sha256))
-        return None
+            part.restart()
+            raise Transient(f"{error.message}, and the server told no length") from None
 
-    def _settled(self, entry: Entry, item: FetchItem, check: Check | None, verify: bool) -> FetchedInput | None:
-        """As :meth:`_hit` for what another boot wrote: read once before it is trusted."""
-        if inventory.check_entry(self.cache, entry) is not None:
-            self.cache.forget(entry, blob=True)
-            return None
-        entry = replace(entry, boot=None)
-        self.cache.record(entry)
-        return self._hit(entry, item, check, verify)
-
-    def _local_copy(self, entry: Entry) -> str:
-        if self.cache.is_local:
-            return self.cache.blob_path(entry.sha256)
-        path = self._copy_path(entry.sha256)
-        if not os.path.exists(path):
-            draft = f"{path}.{os.getpid()}.{threading.get_ident()}"
-            self.cache.download(entry.sha256, draft)
-            os.replace(draft, path)
-        return path
-
-    def _copy_path(self, digest: str) -> str:
-        folder = os.path.join(self.scratch, "copies")
-        os.makedirs(folder, exist_ok=True)
-        return os.path.join(folder, digest)
-
-    def _fetched(self, entry: Entry, item: FetchItem, path: str, *, from_cache: bool) -> FetchedInput:
-        temporary = not self._kept or not self.cache.is_local
-        return FetchedInput(
-            path,
-            entry.url,
-            entry.size,
-            entry.etag,
-            entry.last_modified,
-            entry.sha256,
-            from_cache,
-            temporary,
-            item.label,
-        )
+    def _inspect(self, item: FetchItem, part: PartialFile) -> None:
+        """Refuse what is whole but not the input: a login page, or something the opener does not know."""
+        where = self._where(item)
+        refuse_web_page(part.head(), item.url, where)
+        if self._check is not None:
+            run_check(self._check, part.path, where)
 
     def _probe(self, item: FetchItem, lane: Lane) -> Remote:
         if self.guard is not None:
             self.guard.check_url(item.url)
-        self._counted()
+        self._counted(item)
         if scheme_of(item.url) == "file":
-            found = local_input(item, None)
+            found = local_input(item)
             return Remote(found.size, None, found.last_modified, True)
         return self._retried(item, lane, lambda t: t.stat(item.url, lane, self._where(item)))
 
-    def _counted(self) -> None:
+    def _counted(self, item: FetchItem) -> None:
         if self.guard is not None:
             with self._lock:
-                self._count += 1
-            self.guard.check_count(self._count)
+                self._seen.add(hash(item.url))
+            self.guard.check_count(len(self._seen))
 
     # -- machinery ------------------------------------------------------------------------------------------------
 
@@ -468,9 +411,3 @@ class Fetcher:
                 lane.close()
             return
         yield from Crew(left, one, [self._lane() for _ in range(self._politeness.slots)])
-
-
-def _item(item: Item) -> FetchItem:
-    if isinstance(item, FetchItem):
-        return item
-    return FetchItem(item) if isinstance(item, str) else FetchItem(*item)

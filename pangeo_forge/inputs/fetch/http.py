@@ -182,18 +182,19 @@ class HttpTransfer:
             )
         return there
 
-    def judge(self, response: Response, where: str) -> None:
-        """Raise what a status that is no success means."""
+    def judge(self, response: Response, where: str, said: str = "") -> None:
+        """Raise what a status that is no success means; ``said`` is what the server said, if more than the status."""
         status = response.status
         if status in (200, 206):
             return
+        said = said or f"HTTP {status}"
         if status in (404, 410):
             raise absent(where, f"HTTP {status}")
         if status in (401, 403, 407):
-            raise denied(where, f"HTTP {status}")
+            raise denied(where, said)
         if status in _TRANSIENT:
-            raise Transient(f"HTTP {status}", retry_after=retry_after(response.headers.get("retry-after")))
-        raise refused(where, f"the server answers HTTP {status}")
+            raise Transient(said, retry_after=retry_after(response.headers.get("retry-after")))
+        raise refused(where, f"the server answers {said}")
 
 
 class Download:

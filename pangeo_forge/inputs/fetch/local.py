@@ -13,7 +13,7 @@ from pangeo_forge.inputs.fetch.failure import absent, denied
 from pangeo_forge.inputs.fetch.model import FetchedInput, FetchItem
 
 
-def local_input(item: FetchItem, check: Callable[[str], object] | None, *, digest: bool = False) -> FetchedInput:
+def local_input(item: FetchItem, *, digest: bool = False) -> FetchedInput:
     """The record of a local file (or a folder: a zarr store); ``digest`` also computes the sha256 of a file."""
     path = os.path.abspath(local_path(item.url) or item.url)
     try:
@@ -27,8 +27,6 @@ def local_input(item: FetchItem, check: Callable[[str], object] | None, *, diges
         raise InputError(
             f"cannot be read: {error.strerror}", code="I303", where=item.where, hint="check the disk and the path"
         ) from None
-    if check is not None and os.path.isfile(path):
-        run_check(check, path, item.where)
     modified = datetime.fromtimestamp(found.st_mtime, UTC).isoformat()
     return FetchedInput(path, item.url, found.st_size, None, modified, sha256, from_cache=False, label=item.label)
 

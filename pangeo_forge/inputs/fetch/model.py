@@ -22,6 +22,17 @@ class FetchItem:
         return f"{self.label} ({shown})" if self.label and self.label != self.url else shown
 
 
+Named = FetchItem | str | tuple[str, str]
+"""An item, a URL, or (URL, label)."""
+
+
+def item_of(named: Named) -> FetchItem:
+    """The item that is meant."""
+    if isinstance(named, FetchItem):
+        return named
+    return FetchItem(named) if isinstance(named, str) else FetchItem(*named)
+
+
 @dataclass(frozen=True)
 class Remote:
     """What a server says of one file."""

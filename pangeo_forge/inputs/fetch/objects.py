@@ -9,7 +9,7 @@ from typing import Any
 
 from pangeo_forge.errors import InputError
 from pangeo_forge.inputs.fetch.address import scheme_of
-from pangeo_forge.inputs.fetch.failure import Transient, absent, denied
+from pangeo_forge.inputs.fetch.failure import Transient, absent, denied, missing_package
 from pangeo_forge.inputs.fetch.ftp import same_file
 from pangeo_forge.inputs.fetch.guard import Guard
 from pangeo_forge.inputs.fetch.lane import Lane
@@ -20,7 +20,6 @@ from pangeo_forge.inputs.fetch.progress import Progress
 from pangeo_forge.inputs.fetch.signing import Signer
 
 _BLOCK = 8 * 2**20
-_EXTRA = {"s3": "s3", "sftp": "sftp", "ssh": "sftp", "gs": "gcs", "gcs": "gcs"}
 
 
 class FsspecTransfer:
@@ -91,12 +90,7 @@ class FsspecTransfer:
         try:
             fs, path = fsspec.core.url_to_fs(url, **self._storage_options(url, scheme))
         except ImportError as error:
-            raise InputError(
-                f"the package for {scheme} is missing ({error})",
-                code="I319",
-                where=where,
-                hint=f"pip install 'pangeo-forge[{_EXTRA[scheme]}]'",
-            ) from None
+            raise missing_package(scheme, error, where) from None
         return fs, path
 
     def _storage_options(self, url: str, scheme: str) -> dict[str, Any]:

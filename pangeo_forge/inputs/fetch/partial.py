@@ -146,6 +146,11 @@ class PartialFile:
         """Digest of what was written."""
         return self._hash.hexdigest()
 
+    @property
+    def modified(self) -> int:
+        """When it was last written to, ns since 1970."""
+        return os.fstat(self._fd).st_mtime_ns
+
     def head(self) -> bytes:
         """The first bytes."""
         return self._first if len(self._first) == min(_HEAD, self.size) else os.pread(self._fd, _HEAD, 0)
@@ -160,10 +165,6 @@ class PartialFile:
             raise from_os_error(error, path) from error
         self._drop_state()
         self._published = True
-
-    def sync(self) -> None:
-        """Flush to the disk."""
-        os.fsync(self._fd)
 
     def remove(self) -> None:
         """Delete it and its state."""

@@ -105,6 +105,11 @@ class Progress:
             self._retries[name] = self._retries.get(name, 0) + 1
         self._tell(force=True)
 
+    def settled(self, name: str) -> None:
+        """``name`` waits no longer; it is no file to count."""
+        with self._lock:
+            self._retrying.pop(name, None)
+
     def finished(self, name: str, *, failed: bool = False) -> None:
         """``name`` is done, or given up."""
         with self._lock:

@@ -10,6 +10,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pangeo_forge.errors import InputError, PangeoForgeError
+from pangeo_forge.inputs.damage import GET_AGAIN, advised
+from pangeo_forge.inputs.fetch.address import local_path
 from pangeo_forge.inputs.openers.assembly import to_xarray
 from pangeo_forge.inputs.openers.outline import Outline, outline_of
 from pangeo_forge.inputs.sniff import WRAPPERS, sniff
@@ -19,7 +21,7 @@ from pangeo_forge.inputs.unpack import unpack
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["Outline", "open_dataset", "open_outline", "opened", "sniff", "unwrapped_path"]
+__all__ = ["Outline", "open_dataset", "open_outline", "opened", "placed", "sniff", "unwrapped_path"]
 
 _MODULES = {
     "netcdf3": "netcdf3",
@@ -70,7 +72,7 @@ def _opened_by(
         local, name = _unwrapped(source, options)
         return use(importlib.import_module(f"{__name__}.{_MODULES[name]}"), local, options)
     except PangeoForgeError as error:
-        raise _placed(error, source) from error.__cause__
+        raise placed(error, source) from error.__cause__
     except ImportError as error:
         raise InputError(
             f"the library that reads it is absent: {error.name}",
@@ -83,7 +85,7 @@ def _opened_by(
             f"cannot be opened: {type(error).__name__}: {error}",
             code="I110",
             where=source.where,
-            hint="the file may be damaged or mislabelled: fetch it again, or set open.format",
+            hint=f"{GET_AGAIN}; or set open.format",
         ) from error
 
 
@@ -133,13 +135,15 @@ def _agreed(found: str, asked: str, source: InputSource) -> str:
     )
 
 
-def _placed(error: PangeoForgeError, source: InputSource) -> PangeoForgeError:
-    """The error with the input's key and URL; what it said of a place stands in the message."""
+def placed(error: PangeoForgeError, source: InputSource) -> PangeoForgeError:
+    """The error with the input's key and URL, and a hint that fits it; what it said of a place stands behind them."""
     inner = error.where
     if inner and source.path and inner.startswith(source.path):
         inner = inner[len(source.path) :].lstrip(":")
     where = source.where
-    if inner and inner not in where and not inner.startswith("/tmp"):  # noqa: S108 - scratch files mean nothing to users
+    if inner and inner.startswith(where):
+        where = inner
+    elif inner and inner not in where and not inner.startswith("/tmp"):  # noqa: S108 - scratch files mean nothing to users
         where = f"{where}: {inner}"
     error.where = where
-    return error
+    return advised(error, local=local_path(source.url) is not None)

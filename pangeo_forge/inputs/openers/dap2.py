@@ -210,7 +210,8 @@ def _value(kind: str, values: list[str]) -> Any:
 def constraint(array: Dap2Array, region: tuple[slice, ...]) -> str:
     """The query of a request for a region: ``[start:step:last]`` an axis, ends included."""
     parts = "".join(f"[{s.start}:{s.step or 1}:{range(s.start, s.stop, s.step or 1)[-1]}]" for s in region)
-    return quote(f"{array.path}{parts}", safe="[]:.%_-~,")
+    # Brackets are coded: Tomcat, on which many servers run, refuses them as they are.
+    return quote(f"{array.path}{parts}", safe=":.%_-~,")
 
 
 def parse_dods(answer: bytes, array: Dap2Array, shape: tuple[int, ...]) -> np.ndarray:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pangeo_forge.errors import InputError
+from pangeo_forge.inputs.damage import GET_AGAIN
 from pangeo_forge.inputs.isolation import call
 from pangeo_forge.inputs.lazy import Locator
 from pangeo_forge.inputs.openers.assembly import StoredDataset, StoredVariable, to_xarray
@@ -93,7 +94,7 @@ def check(path: str) -> None:
             if position + at + length > size:
                 missing = position + at + length - size
                 what = f"the file is truncated: {missing} bytes of its last message are absent"
-                raise InputError(what, code="I105", where=path, hint="fetch the file again")
+                raise InputError(what, code="I105", where=path, hint=GET_AGAIN)
             position += at + length
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from pangeo_forge.errors import InputError
 from pangeo_forge.inputs import sniff
+from pangeo_forge.inputs.damage import GET_AGAIN
 from pangeo_forge.inputs.isolation import call
 from pangeo_forge.inputs.openers.assembly import StoredDataset, merge_groups, to_xarray
 from pangeo_forge.inputs.openers.hdf5_group import GroupReader, group_names
@@ -81,6 +82,4 @@ def _refuse_empty(file: Any, path: str, groups: tuple[str, ...]) -> None:
 
 
 def _damaged(path: str, error: Exception) -> InputError:
-    return InputError(
-        f"the HDF5 file cannot be read: {error}", code="I106", where=path, hint="it is damaged: fetch it again"
-    )
+    return InputError(f"the HDF5 file cannot be read: {error}", code="I106", where=path, hint=GET_AGAIN)

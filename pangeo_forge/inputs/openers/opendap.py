@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +19,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _GLOBAL = ("NC_GLOBAL", "HDF_GLOBAL", "DODS_EXTRA")
-_TRIES = 4
-_RETRIED = (408, 429, 500, 502, 503, 504)
+_REFUSED = ("I302", "I303", "I304")
+"""Codes of the fetcher that become I122."""
 
 
 def open(source: InputSource, options: OpenOptions) -> xr.Dataset:
@@ -31,7 +30,7 @@ def open(source: InputSource, options: OpenOptions) -> xr.Dataset:
     ------
     InputError: I122 the server cannot be reached or refuses; I123 its answer is not DAP 2.
     """
-    service = Service(source.url, options.timeout, options.max_request, dict(source.storage_options))
+    service = Service(source.url, source.request or _by_itself(options), options.max_request)
     try:
         found = dap2.parse_dds(service.get(".dds").decode("utf-8", "replace"))
         attributes = dap2.parse_das(service.get(".das").decode("utf-8", "replace"))
@@ -61,37 +60,37 @@ class Service:
     """One dataset on a server."""
 
     url: str
-    timeout: float
+    request: Callable[[str], bytes] = field(repr=False)
+    """Asks a URL: :meth:`Fetcher.read` of a run, which knows the recipe's ``fetch`` section."""
     max_request: int
-    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    """``headers`` and ``auth`` for httpx. May hold secrets."""
 
     def get(self, suffix: str, query: str = "") -> bytes:
-        """The body of ``URL + suffix ? query``; busy servers are asked again, with a growing pause."""
-        import httpx
+        """The body of ``URL + suffix ? query``.
 
+        Raises
+        ------
+        InputError: I301 there is no such dataset; I122 the server refuses, or fails as often as it is asked.
+        """
         base, _, projection = self.url.partition("?")
         address = f"{base}{suffix}" + (f"?{query or projection}" if query or projection else "")
-        problem = ""
-        for attempt in range(_TRIES):
-            if attempt:
-                time.sleep(0.5 * 2**attempt)
-            try:
-                with httpx.Client(timeout=self.timeout, follow_redirects=True, **self._settings()) as client:
-                    answer = client.get(address)
-            except httpx.HTTPError as error:
-                problem = f"{type(error).__name__}: {error}"
-                continue
-            if answer.status_code == 200:
-                return answer.content
-            problem = f"the server answered {answer.status_code}: {' '.join(answer.text.split())[:200]}"
-            if answer.status_code not in _RETRIED:
-                break
-        hint = "check the URL and fetch.auth; lower open.max_request when the server says the request is too large"
-        raise InputError(problem, code="I122", where=safe_url(address), hint=hint)
+        try:
+            return self.request(address)
+        except InputError as error:
+            if error.code not in _REFUSED:
+                raise
+            hint = "check the URL and fetch.auth; lower open.max_request when the server says the request is too large"
+            raise InputError(error.message, code="I122", where=safe_url(address), hint=hint) from error
 
-    def _settings(self) -> dict[str, Any]:
-        return {k: v for k, v in self.options.items() if k in ("headers", "auth", "verify")}
+
+def _by_itself(options: OpenOptions) -> Callable[[str], bytes]:
+    """Requests without a recipe: a few attempts, no credentials."""
+    from pangeo_forge.inputs.fetch import Fetcher, FetchOptions
+
+    def request(url: str) -> bytes:
+        with Fetcher(FetchOptions(retries=3, timeout=options.timeout)) as fetcher:
+            return fetcher.read(url)
+
+    return request
 
 
 @dataclass(eq=False)

@@ -256,16 +256,40 @@ def test_entry_corrupted_later_is_fetched_anew(server, make_fetcher):
     assert fetcher.fetch(url, verify=True).from_cache
 
 
-def test_check_that_fails_on_a_damaged_copy_fetches_anew(server, make_fetcher):
-    def begins(path: str) -> None:
-        if Path(path).read_bytes()[:4] != DATA[:4]:
-            raise InputError("bad magic", code="I101")
-
+def test_a_copy_that_was_written_to_is_fetched_anew(server, make_fetcher):
+    """Its time of change tells; nothing else does, as its length is the same."""
     url = server.on("/a", lambda r: r.serve(DATA))
-    fetcher = make_fetcher(check=begins)
+    fetcher = make_fetcher()
     with open(fetcher.fetch(url).path, "r+b") as file:
         file.write(b"damage")
     assert Path(fetcher.fetch(url).path).read_bytes() == DATA
+    assert len(server.requests) == 2
+
+
+def test_a_copy_that_was_only_touched_is_read_once(server, make_fetcher, monkeypatch):
+    url = server.on("/a", lambda r: r.serve(DATA))
+    fetcher = make_fetcher()
+    os.utime(fetcher.fetch(url).path)
+    assert fetcher.fetch(url).from_cache
+    monkeypatch.setattr("pangeo_forge.inputs.fetch.inventory.digest_of", None)
+    assert fetcher.fetch(url).from_cache
+    assert len(server.requests) == 1
+
+
+def test_a_body_without_length_that_was_cut_is_asked_for_again(server, make_fetcher, cache):
+    """HTTP/1.0 ends a body by closing: only the file itself tells that it is not whole."""
+
+    def whole(path: str) -> None:
+        if Path(path).stat().st_size != len(DATA):
+            raise InputError("truncated", code="I105")
+
+    def handler(r: Request) -> None:
+        r.connection.sendall(b"HTTP/1.0 200 OK\r\n\r\n" + (DATA[:1000] if r.number == 1 else DATA))
+        raise ConnectionAbortedError
+
+    url = server.on("/a", handler)
+    assert Path(make_fetcher(check=whole).fetch(url).path).read_bytes() == DATA
+    assert len(server.requests) == 2
 
 
 _CHILD = """

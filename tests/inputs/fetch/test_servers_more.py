@@ -350,7 +350,7 @@ def test_what_another_boot_wrote_is_read_once_before_it_is_trusted(
     found = make_fetcher().fetch_all(urls).fetched
     assert found[0] is not None
     Path(found[0].path).write_bytes(bytes(found[0].size))
-    monkeypatch.setattr("pangeo_forge.inputs.fetch.fetcher.boot_id", lambda: "another boot")
+    monkeypatch.setattr("pangeo_forge.inputs.fetch.copies.boot_id", lambda: "another boot")
     again = make_fetcher().fetch_all(urls).fetched
     assert [f.from_cache for f in again if f] == [False, True]
     assert [Path(f.path).read_bytes()[:5000] for f in again if f] == [DATA[:5000]] * 2

@@ -160,12 +160,9 @@ def test_python_hook_is_refused(tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
-@pytest.mark.parametrize(
-    ("form", "url"), [("opendap", "https://example.com/{time}"), ("zarr", "https://example.com/{time}.zarr")]
-)
-def test_stores_read_in_place_are_refused(tmp_path, form, url):
+def test_stores_read_in_place_are_refused(tmp_path):
     """No copy is made of them, so no address could be checked."""
-    recipe = write(tmp_path / "x", {"url": url}, open={"format": form})
+    recipe = write(tmp_path / "x", {"url": "https://example.com/{time}.zarr"}, open={"format": "zarr"})
     refused(invoke("dry-run", recipe, "--untrusted", "--json", "--mode", "single"), "I001")
     assert "in place" in invoke("dry-run", recipe, "--untrusted", "--mode", "single").err
 
@@ -181,3 +178,19 @@ def test_an_address_that_the_operator_lets_through(server) -> None:
             with pytest.raises(InputError) as refusal:
                 fetcher.fetch(url)
             assert refusal.value.code == "I306"
+
+
+def test_services_pass_the_guard(tmp_path, monkeypatch):
+    """Each request for one does, not only the template."""
+    recipe = write(tmp_path / "x", {"url": "https://example.com/{time}"}, open={"format": "opendap"})
+    real = Guard.check_url
+
+    def checked(self: Guard, url: str) -> None:
+        if "/1.d" in url:
+            raise self.refusal(url, "seen by the guard")
+        real(self, url)
+
+    monkeypatch.setattr(Guard, "check_url", checked)
+    done = invoke("dry-run", recipe, "--untrusted", "--mode", "single", "--set", "fetch.retries=0")
+    assert done.code == 1
+    assert "seen by the guard" in done.err
