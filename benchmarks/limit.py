@@ -1,9 +1,9 @@
 """The limit of the machine: each byte of the archive inflated once, each byte of the store encoded once; no framework.
 
-    python benchmarks/limit.py FOLDER COUNT CHUNKS STORE [THREADS]
+    python benchmarks/limit.py FOLDER COUNT CHUNKS STORE [THREADS [BLOCK]]
 
 What is written by hand for one layout of input and for this work only: nothing is discovered, planned or checked. CHUNKS
-is JSON, such as ``{"time": 20}``.
+is JSON, such as ``{"time": 20}``. BLOCK is the number of bytes that Blosc compresses at a time; 0: its own choice.
 """
 
 from __future__ import annotations
@@ -32,9 +32,10 @@ def main() -> None:
     threads = int(sys.argv[5]) if len(sys.argv) > 5 else 2
     files = sorted(folder.glob("*.nc"))[:count]
     depth, rows, columns = (spec.get(d, n) for d, n in (("time", 1), ("lat", ROWS), ("lon", COLUMNS)))
+    block = int(sys.argv[6]) if len(sys.argv) > 6 else 0
     numcodecs.blosc.use_threads = False
     group = zarr.open_group(store, mode="w")
-    codec = BloscCodec(cname="zstd", clevel=1, shuffle="bitshuffle")
+    codec = BloscCodec(cname="zstd", clevel=1, shuffle="bitshuffle", blocksize=block)
     for name in NAMES:
         shape, chunks = (len(files), 1, ROWS, COLUMNS), (depth, 1, rows, columns)
         array = group.create_array(name, shape=shape, chunks=chunks, dtype="i2", compressors=codec, fill_value=0)
@@ -44,16 +45,17 @@ def main() -> None:
         starts = range(0, len(files), depth)
         list(
             pool.map(
-                lambda start: slab(files[start : start + depth], start // depth, store, (depth, rows, columns)), starts
+                lambda start: slab(files[start : start + depth], start // depth, store, (depth, rows, columns), block),
+                starts,
             )
         )
     zarr.consolidate_metadata(store)
 
 
-def slab(files: list[Path], number: int, store: Path, chunk: tuple[int, int, int]) -> None:
+def slab(files: list[Path], number: int, store: Path, chunk: tuple[int, int, int], block: int) -> None:
     """All chunks of one range of days."""
     depth, rows, columns = chunk
-    codec, shuffle = numcodecs.Blosc("zstd", 1, numcodecs.Blosc.BITSHUFFLE), Shuffle(2)
+    codec, shuffle = numcodecs.Blosc("zstd", 1, numcodecs.Blosc.BITSHUFFLE, block), Shuffle(2)
     blocks = {name: np.full((depth, 1, ROWS, COLUMNS), -999, "i2") for name in NAMES} if len(files) < depth else {
         name: np.empty((depth, 1, ROWS, COLUMNS), "i2") for name in NAMES
     }  # fmt: skip

@@ -10,6 +10,7 @@ turns, reads the stores back, compares them with the files, and writes results.j
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import os
 import shutil
@@ -17,6 +18,7 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -47,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(report.line(record), flush=True)
         _save(results, output)
     if SMALL in given.works:
-        results["small"] = _small(given.small, given.repeat, workspace)
+        results["small"] = _small(given, workspace)
     _save(results, output)
     print(report.text(results))
     return int(any(r["problems"] for r in results["runs"]))
@@ -63,6 +65,12 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--repeat", type=int, default=3, help="times that each tool does each work [3]")
     made.add_argument("--limit", type=float, default=1800, help="seconds after which a run is stopped [1800]")
     made.add_argument("--workspace", default=str(Path(tempfile.gettempdir()) / "pangeo-forge-benchmarks"))
+    made.add_argument("--lock", help="a file that is locked while a tool runs: others who measure wait for it")
+    made.add_argument(
+        "--first",
+        action="store_true",
+        help="give measured processes the CPUs before all others, where others work too (Linux, root)",
+    )
     made.add_argument("--archive", help="a folder that holds the daily files already")
     made.add_argument("--output", default=str(HERE / "results"), help="folder of the results")
     made.add_argument(
@@ -81,15 +89,30 @@ def _measured(given: argparse.Namespace, workspace: Path, archive: Path, files: 
         for turn in range(given.repeat):
             for tool in tools:
                 checked = given.check == "all" or (given.check == "first" and turn == 0)
-                yield _one(work, tool, turn, archive, files[:count], workspace, given.limit, checked)
+                yield _one(work, tool, turn, archive, files[:count], workspace, given, checked)
 
 
 def _one(
-    work: Work, tool: str, turn: int, archive: Path, files: list[Path], workspace: Path, limit: float, checked: bool
+    work: Work,
+    tool: str,
+    turn: int,
+    archive: Path,
+    files: list[Path],
+    workspace: Path,
+    given: argparse.Namespace,
+    checked: bool,
 ) -> dict[str, Any]:
-    store, log = workspace / f"{work.name}-{tool}.zarr", workspace / f"{work.name}-{tool}.log"
+    name = f"{work.name}-{tool}".replace(", ", "-").replace(" ", "-")
+    store, log = workspace / f"{name}.zarr", workspace / f"{name}.log"
     shutil.rmtree(store, ignore_errors=True)
-    usage = run(command(work, tool, archive, len(files), store, workspace), log, env=_environment(tool), limit=limit)
+    with _lock(given.lock):
+        usage = run(
+            command(work, tool, archive, len(files), store, workspace),
+            log,
+            env=_environment(tool),
+            limit=given.limit,
+            first=given.first,
+        )
     problems = [f"exit code {usage.status}, see {log}"] if usage.status else []
     nbytes = stored_bytes(store)
     if checked and not problems:
@@ -105,22 +128,36 @@ def _environment(tool: str) -> dict[str, str]:
     return {"PYTHONPATH": str(ROOT)} if tool == OURS else {"PYTHONPATH": ""}
 
 
-def _small(count: int, repeat: int, workspace: Path) -> dict[str, Any]:
+@contextmanager
+def _lock(path: str | None) -> Iterator[None]:
+    if path is None:
+        yield
+        return
+    with open(path, "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _small(given: argparse.Namespace, workspace: Path) -> dict[str, Any]:
     """CPU seconds per input beyond opening and copying."""
-    archive, store, log = workspace / "small", workspace / "small.zarr", workspace / "small.log"
+    count, archive, store, log = given.small, workspace / "small", workspace / "small.zarr", workspace / "small.log"
     make_small_inputs(archive, count)
     ours: list[Usage] = []
     bare: list[Usage] = []
-    for _ in range(repeat):
+    opening = [sys.executable, HERE / "opening.py", archive, str(count), workspace / "small.npy"]
+    for _ in range(given.repeat):
         shutil.rmtree(store, ignore_errors=True)
-        ours.append(run(small_command(archive, count, store, workspace), log, env=_environment(OURS)))
-        bare.append(run([sys.executable, HERE / "opening.py", archive, str(count), workspace / "small.npy"], log))
+        with _lock(given.lock):
+            whole = small_command(archive, count, store, workspace)
+            ours.append(run(whole, log, env=_environment(OURS), first=given.first))
+            bare.append(run(opening, log, first=given.first))
     cpu, opening = (statistics.median(u.cpu for u in usages) for usages in (ours, bare))
     return {
         "inputs": count,
         "cpu": cpu,
         "opening": opening,
         "overhead_ms": 1000 * (cpu - opening) / count,
+        "load": statistics.median(u.load for u in ours),
         "peak": max(u.peak for u in ours),
         "status": max(u.status for u in ours),
     }

@@ -11,11 +11,14 @@ from pathlib import Path
 
 from benchmarks.archive import FIRST
 from benchmarks.environments import python_of
+from pangeo_forge.plan.layout import ZSTD_BLOCK
 
 HERE = Path(__file__).parent
-OURS, LIMIT = "pangeo-forge", "limit"
+OURS, LIMIT, LIMIT_OF_OURS = "pangeo-forge", "limit", "limit, our blocks"
 PEERS = {"dask": "dask_peer.py", "xarray-beam": "xarray_beam_peer.py", "pangeo-forge-recipes": "recipes_peer.py"}
-TOOLS = (OURS, LIMIT, *PEERS)
+TOOLS = (OURS, LIMIT, LIMIT_OF_OURS, *PEERS)
+GROWS = "xarray-beam"
+"""The peer whose memory grows with the number of files: 7 GB for 100."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +43,10 @@ TILES = {"time": 0, "lat": 90, "lon": 90}
 WORKS = {
     work.name: work
     for work in (
-        Work("slabs", {"time": 20}, TOOLS),
-        Work("tiles", TILES, (OURS, LIMIT, "dask", "xarray-beam"), max_memory="8GB"),
+        Work("slabs", {"time": 20}, tuple(t for t in TOOLS if t != GROWS)),
+        Work("tiles", TILES, (OURS, LIMIT, LIMIT_OF_OURS, "dask"), max_memory="8GB"),
         Work("tiles-in-400MB", TILES, (OURS, "dask"), max_memory="400MB"),
-        Work("slabs-of-100", {"time": 20}, (OURS,), files=100),
+        Work("slabs-of-100", {"time": 20}, TOOLS, files=100),
     )
 }
 SMALL = "small-inputs"
@@ -53,8 +56,9 @@ SMALL = "small-inputs"
 def command(work: Work, tool: str, archive: Path, count: int, store: Path, workspace: Path) -> list[str | Path]:
     """How ``tool`` does ``work``."""
     chunks = json.dumps(work.chunks_of(count))
-    if tool == LIMIT:
-        return [sys.executable, HERE / "limit.py", archive, str(count), chunks, store]
+    if tool in (LIMIT, LIMIT_OF_OURS):
+        block = str(ZSTD_BLOCK if tool == LIMIT_OF_OURS else 0)
+        return [sys.executable, HERE / "limit.py", archive, str(count), chunks, store, "2", block]
     if tool != OURS:
         python = python_of(tool, workspace / "environments")
         return [python, HERE / "peers" / PEERS[tool], archive, str(count), chunks, store]
