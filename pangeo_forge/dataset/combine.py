@@ -127,13 +127,17 @@ class Combination:
         """Both together, as a new combination; neither is changed."""
         result = Combination(self.settings, absent=self.absent or other.absent)
         for one in (self, other):
+            # Records of one combination share their layouts: each is looked up once, not once an input.
+            known: dict[int, tuple[Layout, ...]] = {}
             for index, record in one.inputs.items():
-                layouts = tuple(result._intern(x) for x in record.layouts)
+                layouts = known.get(id(record.layouts))
+                if layouts is None:
+                    layouts = known[id(record.layouts)] = result._intern(tuple(map(result._intern, record.layouts)))
                 contents = tuple(
                     None if c is None else result._intern_content(c.digest, x, c)
                     for x, c in zip(layouts, record.contents, strict=True)
                 )
-                result._insert(index, replace_record(record, result._intern(layouts), contents))
+                result._insert(index, replace_record(record, layouts, contents))
             for index, labels in one.clashes.items():
                 result.clashes[index] = tuple(sorted({*labels, *result.clashes.get(index, ())}))
         for key in {**self.attrs, **other.attrs}:

@@ -334,7 +334,7 @@ class LazyArray:
         # The same buffer as the source sees it: its axes in its order, dropped ones back, reversed ones turned round.
         order = [a for a in self._axes if a is not None]
         bare = out[(*(0 if a is None else slice(None) for a in self._axes), ...)]
-        place = bare.transpose(np.argsort(order))
+        place = bare.transpose(sorted(range(len(order)), key=order.__getitem__))
         boxes, key = [], []
         for axis, (pick, size) in enumerate(zip(self._picks, self.source.shape, strict=True)):
             box, then = _box(pick, size)
