@@ -66,6 +66,8 @@ def main(argv: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if argv is None else argv
     # --debug, like --json, may stand anywhere on the line.
     debug = "--debug" in arguments or bool(os.environ.get("PANGEO_FORGE_DEBUG"))
+    if debug:
+        os.environ["PANGEO_FORGE_DEBUG"] = "1"
     arguments = [a for a in arguments if a != "--debug"]
     as_json = "--json" in arguments
     try:

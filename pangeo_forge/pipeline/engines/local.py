@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from pangeo_forge.errors import BakeryError
 from pangeo_forge.pipeline.engines.protocol import Build, Workforce
 
 Mode = Literal["threads", "processes", "single"]
 
-_DIRECT_MODES = {"threads": "multi_threading", "processes": "multi_processing", "single": "in_memory"}
+_DIRECT_MODES = {"threads": "multi_threading", "processes": "in_memory", "single": "in_memory"}
+"""``in_memory`` means: in the environment that the runner is given, by default this thread."""
+DEBUG = "PANGEO_FORGE_DEBUG"
+"""Environment variable by which everything is shown."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,20 @@ class LocalEngine:
             f"--direct_num_workers={self.workforce.tasks}",
         ]
 
+    def _environment(self) -> Any:
+        """How worker processes are started; None: there are none.
+
+        Beam's own command for them lets each write some hundred lines of its set-up to standard error, into the progress
+        bars. What a worker has to say comes back as values, and in the error that the runner raises.
+        """
+        if self.mode != "processes":
+            return None
+        from apache_beam.transforms.environments import SubprocessSDKEnvironment
+
+        said = "" if os.environ.get(DEBUG) else f" >{os.devnull} 2>&1"
+        command = f"exec {shlex.quote(sys.executable)} -m apache_beam.runners.worker.sdk_worker_main{said}"
+        return SubprocessSDKEnvironment.from_command_string(command_string=command)
+
     def problems(self) -> Iterator[BakeryError]:
         """Nothing can be missing."""
         return iter(())
@@ -51,7 +71,7 @@ class LocalEngine:
 
         from pangeo_forge.pipeline.runner import run_pipeline
 
-        run_pipeline(build, FnApiRunner(), self.flags())
+        run_pipeline(build, FnApiRunner(default_environment=self._environment()), self.flags())
 
     def close(self) -> None:
         """Nothing was started."""
