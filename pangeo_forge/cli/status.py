@@ -56,7 +56,7 @@ def _status(place: Any, last: int) -> dict[str, Any]:
 
 
 def _print(dataset: dict[str, Any]) -> None:
-    from pangeo_forge.cli.tables import print_table
+    from pangeo_forge.cli.tables import print_table, work_lines
 
     click.echo(f"dataset  {dataset['place']}")
     click.echo(f"store    {dataset['store'] or 'none yet'}")
@@ -75,3 +75,8 @@ def _print(dataset: dict[str, Any]) -> None:
         for r in dataset["runs"]
     ]
     print_table(["run", "outcome", "inputs", "time", "warnings", "error"], rows)
+    latest = next((r for r in dataset["runs"] if r.get("work")), None)
+    if latest is not None:
+        click.echo(f"\nwork of {latest['run_id']}")
+        for name, value in work_lines(latest["work"]):
+            click.echo(f"  {name:<8} {value}")

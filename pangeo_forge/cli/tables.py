@@ -45,3 +45,25 @@ def print_plan(summary: Mapping[str, Any]) -> None:
     click.echo(f"inputs   {summary['inputs']:,}")
     click.echo(f"bytes    {format_bytes(summary['bytes'])} uncompressed, {format_bytes(summary['bytes_read'])} to read")
     click.echo(f"work     {summary['text']}")
+
+
+def work_lines(work: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What a run's work took, as name and value; ``work`` is that of the run's record."""
+    from pangeo_forge.plan.layout import format_bytes
+
+    came = [(work["fetched"], "fetched"), (work["cached"], "from the cache"), (work["in_place"], "in place")]
+    inputs = ", ".join(f"{count:,} {how}" for count, how in came if count) or "none"
+    if work["bytes_fetched"]:
+        inputs += f"; {format_bytes(work['bytes_fetched'])} over the network"
+    retries = f", {work['retries']:,} retries" if work["retries"] else ""
+    failed = f", {work['failed']:,} failed" if work["failed"] else ""
+    resumed = f", {work['tasks_resumed']:,} more by an earlier run" if work["tasks_resumed"] else ""
+    rows = [("inputs", inputs + retries + failed), ("tasks", f"{work['tasks']:,}{resumed}")]
+    if work["seconds"]:
+        rows.append(("seconds", ", ".join(f"{step} {seconds:.1f}" for step, seconds in work["seconds"].items())))
+    if work["peak_process"]:
+        task = f", of a task about {format_bytes(work['peak_task'])}" if work["peak_task"] else ""
+        rows.append(("memory", f"peak of a process {format_bytes(work['peak_process'])}{task}"))
+    for number, slow in enumerate(work["slowest"]):
+        rows.append(("slowest" if not number else "", f"{slow['seconds']:.1f} s {slow['step']} {slow['input']}"))
+    return rows

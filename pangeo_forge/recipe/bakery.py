@@ -16,7 +16,7 @@ from pangeo_forge.recipe.feedstock import Location
 from pangeo_forge.recipe.fetch import SecretName, secret_name
 from pangeo_forge.recipe.problems import Problem, from_validation, to_errors
 from pangeo_forge.recipe.rules import check_written, credential_keys
-from pangeo_forge.recipe.scalars import Size
+from pangeo_forge.recipe.scalars import Duration, Size
 from pangeo_forge.recipe.section import Section, form, nested, problem, shown, suggestion
 from pangeo_forge.recipe.source import read_source
 
@@ -69,6 +69,12 @@ class Bakery(Section):
         description="Machines among which the limits of a source are divided; default: one a worker process.",
     )
     environment: Environment | None = Field(None, description="Where the Python of the workers runs.")
+    stall_timeout: Duration | Literal["never"] | None = Field(
+        None, description="Nothing has moved for so long: say what is under way.", examples=["30min"]
+    )
+    stall_limit: Duration | Literal["never"] | None = Field(
+        None, description="Nothing has moved for so long: end the run.", examples=["2h"]
+    )
     shared_filesystem: bool = Field(False, description="All workers see this machine's paths, as on a cluster's disk.")
 
     @classmethod

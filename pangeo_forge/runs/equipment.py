@@ -120,6 +120,8 @@ def equipped(settings: RunSettings) -> Equipment:
         bakery=bakery,
         workers=workers,
         max_memory=settings.max_memory or made.max_memory,
+        stall_timeout=settings.stall_timeout or made.stall_timeout,
+        stall_limit=settings.stall_limit or made.stall_limit,
         **_location(settings, made, "target"),
         **_location(settings, made, "cache"),
         **_location(settings, made, "temp"),

@@ -65,10 +65,11 @@ class RunSettings:
     """Versions that are kept after a build, the latest included; None: all."""
     allow_python: bool = False
     verify: bool = True
-    stall_timeout: str | int | float = DEFAULT_TIMEOUT
-    """Nothing has moved for so long: a warning names the step and what is under way (``30min``, seconds, or ``never``)."""
-    stall_limit: str | int | float = DEFAULT_LIMIT
-    """Nothing has moved for so long: the run ends with an error (B120); what is done is kept."""
+    stall_timeout: str | int | float | None = None
+    """Nothing has moved for so long: a warning names the step and what is under way (``30min``, seconds, or ``never``);
+    None: 30min."""
+    stall_limit: str | int | float | None = None
+    """Nothing has moved for so long: the run ends with an error (B120), and what is done is kept; None: 2h."""
     seed: int = 0
     """Of the sample that verification compares."""
 
@@ -89,7 +90,7 @@ class RunSettings:
         # What is no size is known before inputs are read.
         parse_bytes(self.max_memory or DEFAULT_MEMORY)
         parse_bytes(self.max_input_size)
-        patience_of(self.stall_timeout, self.stall_limit)
+        _ = self.patience
         if self.untrusted and self.allow_python:
             raise UsageError(
                 "an untrusted recipe's Python hook never runs",
@@ -113,7 +114,7 @@ class RunSettings:
     @property
     def patience(self) -> Patience:
         """How long nothing may move."""
-        return patience_of(self.stall_timeout, self.stall_limit)
+        return patience_of(self.stall_timeout or DEFAULT_TIMEOUT, self.stall_limit or DEFAULT_LIMIT)
 
     @property
     def memory(self) -> int:

@@ -177,10 +177,13 @@ class Fetcher:
         def begun(item: FetchItem) -> None:
             self.progress.started(self._name(item))
 
+        def again(item: FetchItem) -> None:
+            self.progress.again(self._name(item))
+
         def done(item: FetchItem) -> None:
             self.progress.finished(self._name(item))
 
-        return Desk(here, claim, keep, self._where, self._failed, begun, done)
+        return Desk(here, claim, keep, self._where, self._failed, begun, again, done)
 
     def _failed(self, item: FetchItem, error: PangeoForgeError) -> FailedInput:
         self.progress.finished(self._name(item), failed=True)

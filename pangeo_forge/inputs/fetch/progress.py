@@ -98,11 +98,19 @@ class Progress:
         with self._lock:
             return self._costs.pop(name, Cost())
 
+    def again(self, name: str) -> None:
+        """An attempt for ``name`` has failed, and the next follows at once."""
+        with self._lock:
+            self._again(name)
+
+    def _again(self, name: str) -> None:
+        self._retries[name] = self._retries.get(name, 0) + 1
+
     def retrying(self, name: str, why: str) -> None:
         """``name`` waits for another attempt."""
         with self._lock:
             self._retrying[name] = why
-            self._retries[name] = self._retries.get(name, 0) + 1
+            self._again(name)
         self._tell(force=True)
 
     def settled(self, name: str) -> None:

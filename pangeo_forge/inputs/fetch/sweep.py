@@ -48,6 +48,8 @@ class Desk:
     """Record what cannot be had."""
     begun: Callable[[FetchItem], None]
     """It is under way."""
+    again: Callable[[FetchItem], None]
+    """It must be tried again, by the crew."""
     done: Callable[[FetchItem], None]
     """Count it."""
 
@@ -233,6 +235,8 @@ class Sweep:
         except Transient:
             self.ended_early = True
             self._deferred.append((job.place, job.item))
+            if not job.sink.large:
+                self.desk.again(job.item)
             if part.size < KEEP_OVER:
                 part.remove()
         except InputError as failure:
