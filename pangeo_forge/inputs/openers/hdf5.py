@@ -14,7 +14,8 @@ Tables (compound types): each field becomes a variable, called as the field when
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pangeo_forge.errors import InputError
@@ -23,6 +24,7 @@ from pangeo_forge.inputs.damage import GET_AGAIN
 from pangeo_forge.inputs.isolation import call
 from pangeo_forge.inputs.openers.assembly import StoredDataset, merge_groups, to_xarray
 from pangeo_forge.inputs.openers.hdf5_group import GroupReader, group_names
+from pangeo_forge.inputs.openers.hdf5_headers import Headers
 from pangeo_forge.inputs.source import InputSource, OpenOptions
 
 if TYPE_CHECKING:
@@ -60,14 +62,28 @@ def read_groups(path: str, groups: tuple[str, ...], dims: Mapping[str, Any], dro
     from pangeo_forge.inputs.hdf5_layout import opened
 
     try:
-        with opened(path) as file:
-            parts = [(g, GroupReader(file, path, g, dims, drop).read()) for g in groups]
+        with opened(path) as file, _headers(file, path) as headers:
+            parts = [(g, GroupReader(file, path, g, dims, drop, headers).read()) for g in groups]
             merged = merge_groups(parts, path)
             if not merged.variables and not drop:
                 _refuse_empty(file, path, groups)
             return merged
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, MemoryError, UnicodeError) as error:
         raise _damaged(path, error) from error
+
+
+@contextmanager
+def _headers(file: Any, path: str) -> Iterator[Headers | None]:
+    """What reads headers without the library; None for a file whose addresses are of another kind."""
+    settings = file.get_create_plist()
+    if settings.get_userblock() or tuple(settings.get_sizes()) != (8, 8):
+        yield None
+        return
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        yield Headers(fd)
+    finally:
+        os.close(fd)
 
 
 def _refuse_empty(file: Any, path: str, groups: tuple[str, ...]) -> None:

@@ -8,6 +8,11 @@ from typing import Any
 import numpy as np
 from h5py import h5a, h5r, h5s, h5t
 
+from pangeo_forge.inputs.openers.hdf5_headers import UNKNOWN, Attribute, Headers
+
+Stored = dict[bytes, Attribute | None]
+"""Attributes by name, as a header has them."""
+
 HIDDEN = frozenset(
     [
         "REFERENCE_LIST",
@@ -23,29 +28,40 @@ HIDDEN = frozenset(
 )
 """Bookkeeping of the netCDF-4 library and of HDF5's dimension scales."""
 
+_NUMBERS = (h5t.TypeIntegerID, h5t.TypeFloatID)
 _LEFT_OUT = HIDDEN - {"_NCCOPY"}
 
 
-def read_attributes(node: Any, place: str, messages: list[str]) -> tuple[dict[str, Any], set[str]]:
+def read_attributes(
+    node: Any, place: str, messages: list[str], headers: Headers | None = None, stored: Stored | None = None
+) -> tuple[dict[str, Any], set[str]]:
     """Attributes of ``node`` (an ``h5py.h5g.GroupID`` or ``h5d.DatasetID``), and the names of its hidden ones.
 
     Values are what netCDF libraries give: text as str, one-element arrays as scalars, several strings as a list. Bytes
     that are no UTF-8 are mended and told in ``messages``; references and other types without a meaning are left out, too.
+
+    Parameters
+    ----------
+    stored: what ``headers`` found in the node's header; None: the library reads all.
     """
     attrs: dict[str, Any] = {}
     hidden: set[str] = set()
     names: list[bytes] = []
-    # A callback that returns None goes on to the next.
-    h5a.iterate(node, names.append)
-    for raw in names:
+    if stored is None:
+        # A callback that returns None goes on to the next.
+        h5a.iterate(node, names.append)
+    for raw in sorted(stored) if stored is not None else names:
         name = raw.decode("utf-8", "surrogateescape")
         if name in _LEFT_OUT:
             hidden.add(name)
             continue
-        attribute = h5a.open(node, raw)
         clean = _mended(name, f"name of an attribute of {place}", messages)
         try:
-            value = read_value(attribute, f"{place}@{clean}", messages)
+            value: Any = UNKNOWN if headers is None or stored is None else headers.value(stored[raw])
+            if value is UNKNOWN:
+                value = read_value(h5a.open(node, raw), f"{place}@{clean}", messages)
+            elif isinstance(value, bytes) or value.dtype.kind == "O":
+                value = _decoded(np.atleast_1d(np.array(value, object)), f"{place}@{clean}", messages)
         except (OSError, TypeError, ValueError, NotImplementedError) as error:
             messages.append(f"attribute {clean!r} of {place} was left out: it cannot be read ({error})")
             continue
@@ -64,20 +80,9 @@ def hidden_value(node: Any, name: str) -> Any:
     )
 
 
-def hidden_number(node: Any, name: str) -> int:
-    """Value of a bookkeeping attribute that holds one integer."""
-    value = np.empty((), np.int64)
-    h5a.open(node, name.encode()).read(value, mtype=_memory_type(value.dtype))
-    return int(value)
-
-
 def read_value(attribute: Any, place: str, messages: list[str]) -> Any:
     """Value of one ``h5py.h5a.AttrID``; None when it has no meaning in a dataset (references)."""
     kind, nbytes = attribute.get_type(), _nbytes(attribute)
-    if isinstance(kind, (h5t.TypeIntegerID, h5t.TypeFloatID)):
-        number = _number(attribute, kind.dtype, nbytes)
-        if number is not None:
-            return number
     # The space is asked for only where there is no value, which saves a handle for each attribute.
     space = h5s.SIMPLE if nbytes else attribute.get_space().get_simple_extent_type()
     if isinstance(kind, h5t.TypeStringID):
@@ -93,22 +98,13 @@ def read_value(attribute: Any, place: str, messages: list[str]) -> Any:
         attribute.read(values, mtype=kind)
     else:
         values = np.empty(attribute.shape, dtype=dtype)
-        attribute.read(values)
+        attribute.read(values, mtype=_memory_type(dtype) if isinstance(kind, _NUMBERS) else None)
     if isinstance(kind, h5t.TypeCompoundID):
         messages.append(f"attribute {place} was left out: it is of a compound type")
         return None
     if values.dtype.metadata:
         values = values.view(np.dtype(values.dtype.str)) if values.dtype.kind != "O" else values
     return values[()] if values.ndim == 0 else values[0] if values.shape == (1,) else values
-
-
-def _number(attribute: Any, dtype: np.dtype[Any], nbytes: int) -> Any:
-    """The value of an attribute that holds one number, which most do: without asking for its shape; else None."""
-    if nbytes != dtype.itemsize:
-        return None
-    value = np.empty((), dtype)
-    attribute.read(value, mtype=_memory_type(dtype))
-    return value[()]
 
 
 @lru_cache(maxsize=64)
@@ -129,6 +125,11 @@ def _text(attribute: Any, kind: Any, place: str, messages: list[str]) -> Any:
     # The memory type comes from the array's dtype, which tells h5py how strings of variable length become objects.
     values = np.empty(attribute.shape, dtype=kind.dtype)
     attribute.read(values)
+    return _decoded(values, place, messages)
+
+
+def _decoded(values: np.ndarray, place: str, messages: list[str]) -> Any:
+    """A text, or the list of several."""
     flat = [b.decode("utf-8", "surrogateescape") if isinstance(b, bytes) else b for b in values.reshape(-1).tolist()]
     texts = [_mended(text, place, messages) for text in flat]
     return texts[0] if len(texts) == 1 else texts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,9 +13,11 @@ from pangeo_forge.errors import InputError
 from pangeo_forge.inputs.lazy import ArraySource
 from pangeo_forge.inputs.openers.assembly import StoredDataset, StoredVariable, matches
 from pangeo_forge.inputs.openers.hdf5_arrays import hdf5_array
-from pangeo_forge.inputs.openers.hdf5_attributes import hidden_number, hidden_value, read_attributes
+from pangeo_forge.inputs.openers.hdf5_attributes import Stored, hidden_value, read_attributes
+from pangeo_forge.inputs.openers.hdf5_headers import UNKNOWN, Headers
 from pangeo_forge.inputs.openers.leaves import FieldArray
 
+_SCALE = b"DIMENSION_SCALE"
 _DIMENSION_ONLY = b"This is a netCDF dimension but not a netCDF variable"
 
 
@@ -24,14 +26,17 @@ class _Node:
     """A dataset of the group before its dimensions are named."""
 
     dataset: Any
+    stored: Stored | None
+    """Its attributes as its header has them."""
+    address: int
     attrs: dict[str, Any]
     hidden: set[str]
     shape: tuple[int, ...]
     most: tuple[int, ...]
     """Lengths to which it may grow."""
     path: str
-    is_scale: bool
-    is_dimension_only: bool
+    is_scale: bool = False
+    is_dimension_only: bool = False
     """A dimension of netCDF that is no variable."""
     dims: tuple[str, ...] = field(default_factory=tuple)
 
@@ -39,10 +44,21 @@ class _Node:
 class GroupReader:
     """Reads the description of ``group`` of an open file (``h5py.h5f.FileID``)."""
 
-    def __init__(self, file: Any, path: str, group: str, dims: Mapping[str, Any], drop: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        file: Any,
+        path: str,
+        group: str,
+        dims: Mapping[str, Any],
+        drop: tuple[str, ...],
+        headers: Headers | None = None,
+    ) -> None:
+        self.headers = headers
         self.file, self.path, self.group, self.drop = file, path, group, drop
         self.given = dict(dims)
         self.messages: list[str] = []
+        self.scales: dict[int, str] = {}
+        """Names of this group's variables by their addresses."""
         self.phony: list[int] = []
         self.unused = {k for k in dims if k.startswith("/") and k.rpartition("/")[0] == group.rstrip("/")}
         self.unused |= {k for k in dims if not k.startswith("/")}
@@ -50,8 +66,11 @@ class GroupReader:
     def read(self) -> StoredDataset:
         """The group's variables and attributes."""
         group = self._open_group()
-        attrs, _ = read_attributes(group, self.group, self.messages)
+        attrs, _ = self._attributes(group, h5o.get_info(group).addr, self.group)[:2]
         nodes = self._nodes(group)
+        at = [n.address for n in nodes.values()]
+        # What has two names has none here.
+        self.scales = {n.address: name for name, n in nodes.items() if at.count(n.address) == 1}
         ids = {self._dimension_id(n): name for name, n in nodes.items() if n.is_scale and "_Netcdf4Dimid" in n.hidden}
         for name, node in nodes.items():
             node.dims = self._dims(name, node, ids)
@@ -87,7 +106,8 @@ class GroupReader:
             if matches(name, self.drop):
                 continue
             path = f"{self.group.rstrip('/')}/{name}"
-            if group.links.get_info(raw).type == h5l.TYPE_EXTERNAL:
+            link = group.links.get_info(raw)
+            if link.type == h5l.TYPE_EXTERNAL:
                 self._refuse_elsewhere(path)
             try:
                 found = h5o.open(group, raw)
@@ -96,16 +116,31 @@ class GroupReader:
                 continue
             if not isinstance(found, h5d.DatasetID):
                 continue
-            attrs, hidden = read_attributes(found, path, self.messages)
+            address = link.u if link.type == h5l.TYPE_HARD else h5o.get_info(found).addr
+            attrs, hidden, stored = self._attributes(found, address, path)
             space = found.get_space()
             if space.get_simple_extent_type() == h5s.NULL:
                 self.messages.append(f"{path} was left out: it has no values")
                 continue
             shape, most = space.get_simple_extent_dims(), space.get_simple_extent_dims(True)
-            is_scale = "CLASS" in hidden and h5ds.is_scale(found)
-            only = is_scale and "NAME" in hidden and _is_dimension_only(found)
-            nodes[name] = _Node(found, attrs, hidden, tuple(shape), tuple(most), path, is_scale, only)
+            node = _Node(found, stored, address, attrs, hidden, tuple(shape), tuple(most), path)
+            node.is_scale = "CLASS" in hidden and self._hidden(node, "CLASS", h5ds.is_scale) in (True, _SCALE)
+            name_of_scale = self._hidden(node, "NAME") if node.is_scale and "NAME" in hidden else None
+            node.is_dimension_only = isinstance(name_of_scale, bytes) and name_of_scale.startswith(_DIMENSION_ONLY)
+            nodes[name] = node
         return nodes
+
+    def _attributes(self, node: Any, address: int, path: str) -> tuple[dict[str, Any], set[str], Stored | None]:
+        stored = None if self.headers is None else self.headers.attributes(address)
+        return *read_attributes(node, path, self.messages, self.headers, stored), stored
+
+    def _hidden(self, node: _Node, name: str, otherwise: Callable[[Any], Any] | None = None) -> Any:
+        """Value of a bookkeeping attribute."""
+        known = None if node.stored is None else node.stored.get(name.encode())
+        value = UNKNOWN if self.headers is None else self.headers.value(known)
+        if value is not UNKNOWN:
+            return value
+        return hidden_value(node.dataset, name) if otherwise is None else otherwise(node.dataset)
 
     def _refuse_elsewhere(self, path: str) -> None:
         raise InputError(
@@ -118,7 +153,7 @@ class GroupReader:
     # -- dimensions --------------------------------------------------------------------------------------------------
 
     def _dimension_id(self, node: _Node) -> int:
-        return hidden_number(node.dataset, "_Netcdf4Dimid")
+        return int(self._hidden(node, "_Netcdf4Dimid"))
 
     def _dims(self, name: str, node: _Node, ids: Mapping[int, str]) -> tuple[str, ...]:
         given = self.given.get(node.path)
@@ -142,16 +177,27 @@ class GroupReader:
     def _labels(self, name: str, node: _Node, ids: Mapping[int, str]) -> list[str | None]:
         rank = len(node.shape)
         if node.is_scale and "_Netcdf4Coordinates" in node.hidden:
-            numbers = np.atleast_1d(hidden_value(node.dataset, "_Netcdf4Coordinates")).tolist()
+            numbers = np.atleast_1d(self._hidden(node, "_Netcdf4Coordinates")).tolist()
             if len(numbers) == rank and all(n in ids for n in numbers):
                 return [ids[n] for n in numbers]
         if not node.is_scale and "DIMENSION_LIST" in node.hidden:
+            named = self._by_address(node)
+            if named is not None:
+                return named
             lists = hidden_value(node.dataset, "DIMENSION_LIST")
             if len(lists) == rank:
                 # The last scale of a dimension wins, as in netCDF-C.
                 return [self._target(refs[-1]) if len(refs) else None for refs in lists]
         # A scale of rank 1 is its own dimension.
         return [name] if node.is_scale and rank == 1 else [None] * rank
+
+    def _by_address(self, node: _Node) -> list[str | None] | None:
+        """Names of a variable's dimensions by the addresses of their scales; None: the library must find them."""
+        stored = None if node.stored is None else node.stored.get(b"DIMENSION_LIST")
+        found = None if self.headers is None else self.headers.last_references(stored)
+        if found is None or len(found) != len(node.shape) or any(a is not None and a not in self.scales for a in found):
+            return None
+        return [None if a is None else self.scales[a] for a in found]
 
     def _target(self, reference: Any) -> str | None:
         found = h5r.get_name(reference, self.file) if reference else None
@@ -216,11 +262,6 @@ def _names(group: Any) -> list[bytes]:
     by_creation = group.get_create_plist().get_link_creation_order() & h5p.CRT_ORDER_TRACKED
     group.links.iterate(lambda n: names.append(n), idx_type=h5.INDEX_CRT_ORDER if by_creation else h5.INDEX_NAME)
     return names
-
-
-def _is_dimension_only(dataset: Any) -> bool:
-    value = hidden_value(dataset, "NAME")
-    return isinstance(value, (bytes, np.bytes_)) and value.startswith(_DIMENSION_ONLY)
 
 
 def _grows(node: _Node, axis: int) -> bool:
