@@ -36,7 +36,7 @@ def free_port() -> int:
 
 
 def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(200):
+    for _ in range(2400):
         assert process.poll() is None, "the server ended"
         with socket.socket() as s:
             s.settimeout(0.2)

@@ -8,10 +8,14 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import xarray as xr
 
 from pangeo_forge.runs.place import Place
+from pangeo_forge.targets.icechunk_storage import open_repository
+from pangeo_forge.targets.opening import open_dataset
 from tests.publish.archive import Daily, expected, tree
 from tests.publish.killing import Zygote, kill_at_random, zygote
 
@@ -30,10 +34,29 @@ def current(target: str) -> str:
     return store
 
 
+def same_values(one: str, two: str) -> None:
+    """Equal in every value and attribute; in Icechunk, of as many commits."""
+    found, wanted = (open_dataset(a, decode_cf=False, chunks=None).load() for a in (one, two))
+    xr.testing.assert_identical(found, wanted)
+    if one.endswith(".icechunk"):
+        repositories = [open_repository(a) for a in (one, two)]
+        counts = [len(list(r.ancestry(branch="main"))) for r in repositories if r is not None]
+        assert counts[0] == counts[1]
+
+
+SECTIONS: dict[str, dict[str, Any]] = {
+    "path": {"append": "time"},
+    "icechunk": {"append": "time", "format": "icechunk"},
+    "references": {"append": "time", "format": "reference", "chunks": "auto"},
+}
+
+
 def crash(runner: Zygote, folder: Path, what: str, seed: int, form: str, kills: int = 1) -> int:
     """One trial: prepare the state before, kill, run again, compare with a run that nobody killed."""
     rng = random.Random(seed)
-    archive = Daily(folder, str(folder / ("out/x.zarr" if form == "path" else "out")))
+    name = {"path": "/x.zarr", "icechunk": "/x.icechunk", "references": "/x.parquet"}.get(form, "")
+    section = SECTIONS.get(form, SECTIONS["path"])
+    archive = Daily(folder, f"{folder}/out{name}", target_section=section)
     archive.write(range(7))
     given = {"rebuild": True} if what == "rebuild" else {}
     before, after = (None, 7) if what == "build" else (7, 10) if what == "append" else (7, 7)
@@ -43,7 +66,7 @@ def crash(runner: Zygote, folder: Path, what: str, seed: int, form: str, kills: 
     if what == "rebuild":
         archive.write([2], edition=1)
     # What an uninterrupted run makes of the same state.
-    twin = Daily(folder, str(folder / ("twin/x.zarr" if form == "path" else "twin")))
+    twin = Daily(folder, f"{folder}/twin{name}", target_section=section)
     if before is not None:
         shutil.copytree(folder / "out", folder / "twin")
     began = time.perf_counter()
@@ -54,7 +77,10 @@ def crash(runner: Zygote, folder: Path, what: str, seed: int, form: str, kills: 
     old = None if before is None else expected(range(before))
 
     def check() -> None:
-        assert tree(current(archive.target)) == tree(current(twin.target))
+        if form in SECTIONS and form != "path":
+            same_values(archive.target, twin.target)
+        else:
+            assert tree(current(archive.target)) == tree(current(twin.target))
         home = Path(Place.of(archive.target, "daily").home)
         assert not any((home / "work").rglob("*"))
         assert not list(Path(archive.target).parent.glob(".*partial*"))
@@ -70,6 +96,20 @@ def test_killed_once(runner: Zygote, tmp_path: Path, what: str) -> None:
 @pytest.mark.long
 def test_killed_at_a_path_of_its_own(runner: Zygote, tmp_path: Path) -> None:
     crash(runner, tmp_path, "append", seed=2, form="path")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("form", ["icechunk", "references"])
+def test_killed_many_times_in_other_formats(runner: Zygote, tmp_path: Path, form: str) -> None:
+    """A third as many, value for value."""
+    hit = trial = 0
+    while hit < MANY / 3:
+        what = ("build", "append", "rebuild")[trial % 3]
+        hit += crash(runner, tmp_path / str(trial), what, seed=trial, form=form, kills=1 + trial % 3)
+        shutil.rmtree(tmp_path / str(trial))
+        trial += 1
+    print(f"{form}: {hit} kills hit a running run, in {trial} trials")
 
 
 @pytest.mark.long

@@ -1,0 +1,85 @@
+"""Real clients against real servers through a proxy that fails: nothing is lost, nothing twice, and retries have an end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pangeo_forge.errors import PangeoForgeError
+from pangeo_forge.runs.place import Place
+from pangeo_forge.targets.icechunk_storage import open_repository
+from pangeo_forge.verify.checksums import check_checksums
+from tests.publish.archive import Daily, expected, read
+from tests.publish.conftest import Bucket, s3_bucket
+from tests.publish.proxy import FAULTS, Proxy, proxy_before
+from tests.publish.test_servers import _objects
+
+pytestmark = pytest.mark.servers
+
+
+@pytest.fixture
+def behind(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Bucket, Bucket, Proxy]]:
+    """The bucket as it is, and through a proxy."""
+    monkeypatch.setenv("PANGEO_FORGE_RETRY_PAUSE", "0.05")
+    with proxy_before(bucket.options["endpoint_url"]) as proxy:
+        yield bucket, replace(bucket, options={**bucket.options, "endpoint_url": proxy.url}), proxy
+
+
+@pytest.mark.timeout(900)
+def test_no_loss_and_no_duplicate(behind: tuple[Bucket, Bucket, Proxy], tmp_path: Path) -> None:
+    direct, faulty, proxy = behind
+    archive = Daily(tmp_path, f"{faulty.url}/arco", faulty.options)
+    archive.write(range(5))
+    proxy.rate = 0.06
+    archive.run()
+    archive.write(range(5, 8))
+    assert archive.run().action == "append"
+    assert archive.run().action == "nothing"
+    proxy.rate = 0.0
+    assert set(proxy.faults) == set(FAULTS), f"{proxy.faults} in {proxy.requests} requests"
+    store = Place.of(archive.target, "daily", direct.options).current()
+    assert store is not None
+    np.testing.assert_array_equal(read(store, direct.options)["sst"], expected(range(8)))
+    assert check_checksums(store, direct.options).passed
+    twin = Daily(tmp_path, str(tmp_path / "twin"))
+    assert _objects(store, direct.options) == _objects(twin.run().store, {})
+
+
+@pytest.mark.timeout(900)
+def test_icechunk_commits_once(s3_endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PANGEO_FORGE_RETRY_PAUSE", "0.05")
+    direct = s3_bucket(s3_endpoint)
+    with proxy_before(s3_endpoint) as proxy:
+        options = {**direct.options, "endpoint_url": proxy.url}
+        section = {"append": "time", "format": "icechunk"}
+        archive = Daily(tmp_path, f"{direct.url}/x.icechunk", options, target_section=section)
+        archive.write(range(5))
+        proxy.rate = 0.06
+        archive.run()
+        archive.write(range(5, 8))
+        assert archive.run().action == "append"
+        assert archive.run().action == "nothing"
+        assert sum(proxy.faults.values()) > 5
+    np.testing.assert_array_equal(read(archive.target, direct.options)["sst"], expected(range(8)))
+    repository = open_repository(archive.target, direct.options)
+    assert repository is not None
+    assert len(list(repository.ancestry(branch="main"))) == 3
+
+
+@pytest.mark.timeout(900)
+def test_a_store_that_never_answers_is_an_error_soon(behind: tuple[Bucket, Bucket, Proxy], tmp_path: Path) -> None:
+    _, faulty, proxy = behind
+    archive = Daily(tmp_path, f"{faulty.url}/arco", faulty.options)
+    archive.write(range(2))
+    proxy.rate = 1.0
+    began = time.monotonic()
+    with pytest.raises(PangeoForgeError) as caught:
+        archive.run()
+    assert caught.value.code in ("T012", "T013")
+    print(f"{proxy.requests} requests, {time.monotonic() - began:.0f} s")
+    assert proxy.requests < 200
