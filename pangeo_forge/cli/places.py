@@ -32,7 +32,10 @@ def places_of(name: str, target: str | None, options: Mapping[str, Any]) -> list
         versioned = Place(folder, None, dict(options))
         if folder and versioned.latest()[0] is not None and version.endswith(".zarr"):
             return [versioned]
-        return [Place.of_store(name, options)]
+        place = Place.of_store(name, options)
+        if place.current() is None and place.objects.is_empty():
+            raise click.UsageError(f"there is nothing at {name}, and no run was recorded for it")
+        return [place]
     root = open_objects(name, options)
     if root.exists("lease.json") or root.exists("latest.json"):
         return [Place(name, None, dict(options))]

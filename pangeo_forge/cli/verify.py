@@ -77,7 +77,8 @@ def _print(store: str, results: list[CheckResult]) -> None:
     arrays = [r for r in results if "read" in r.figures]
     read, nbytes = sum(r.figures["read"] for r in arrays), sum(r.figures["bytes"] for r in arrays)
     verdict = f"{failed} of {len(results)} checks failed" if failed else "sound"
-    click.echo(f"{store}: {verdict}; {len(arrays)} arrays, {read:,} objects read ({format_bytes(nbytes)})")
+    counts = f"{len(arrays)} array{'s' * (len(arrays) != 1)}, {read:,} object{'s' * (read != 1)} read"
+    click.echo(f"{store}: {verdict}; {counts} ({format_bytes(nbytes)})")
 
 
 def _checks_of(recipe: str) -> list[dict[str, Any]]:

@@ -28,6 +28,7 @@ def make_plan(
     resources: Resources | None = None,
     recipe: Mapping[str, str] | None = None,
     arrays: tuple[ArrayPlan, ...] | None = None,
+    tasks: bool = True,
 ) -> Plan:
     """Plan the writing of ``template``.
 
@@ -37,6 +38,7 @@ def make_plan(
     resources: memory and parallelism; see :class:`Resources`.
     recipe: ``id``, ``title`` and ``fingerprint``, kept in the plan and in the store's attributes.
     arrays: those of ``template`` as they are in the store that is extended; by default they are planned.
+    tasks: False: no array data is written (references), so no task needs memory.
 
     Raises
     ------
@@ -48,7 +50,7 @@ def make_plan(
     arrays = arrays or tuple(plan_array(a, layout) for a in template.arrays)
     inputs = InputGrid.from_template(template)
     work = Workload(arrays, {a.name: a for a in template.arrays}, inputs)
-    stages, intermediate = _stages(work, resources)
+    stages, intermediate = _stages(work, resources) if tasks else ((Stage("direct", ()),), ())
     return Plan(
         recipe=dict(recipe or {}),
         zarr_format=layout.zarr_format,

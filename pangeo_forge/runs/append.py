@@ -13,11 +13,12 @@ from pangeo_forge.runs.append_references import append_references
 from pangeo_forge.runs.changes import Changes, find_changes
 from pangeo_forge.runs.extension import plan_of
 from pangeo_forge.runs.ledger import Ledger, append_fingerprint, is_listed, read_ledger
+from pangeo_forge.runs.local_inputs import LocalInputs
 from pangeo_forge.runs.result import RunResult
 from pangeo_forge.runs.session import Session
 from pangeo_forge.runs.steps import Run
 from pangeo_forge.targets.choice import REFERRING, form_of_target, open_extension
-from pangeo_forge.targets.metadata import PRUNED, STATE
+from pangeo_forge.targets.metadata import PROVENANCE, PRUNED, STATE
 
 
 def append(run: Run, store: str) -> RunResult | None:
@@ -43,7 +44,8 @@ def append(run: Run, store: str) -> RunResult | None:
     axis = session.pattern.concat_dims.index(str(ledger.dim))
     if form in REFERRING:
         target.load(ledger.arrays, ledger.forms, str(ledger.dim))
-    target.mend(plan_of(ledger))
+    target = target.mend(plan_of(ledger))
+    local = LocalInputs.of(run.place.objects, by_date=form == "virtual")
     changes = find_changes(
         ledger,
         session.pattern,
@@ -51,8 +53,9 @@ def append(run: Run, store: str) -> RunResult | None:
         axis,
         listed=is_listed(session.recipe),
         recheck=session.settings.recheck,
-        by_date=form == "virtual",
+        local=local,
     )
+    local.keep(run.place.objects)
     if changes.disturb and _is_rebuild_wanted(session, changes, target.url, form):
         return None
     session.warnings.extend(f"{line}; what is stored is kept" for line in changes.lines())
@@ -71,6 +74,13 @@ def append(run: Run, store: str) -> RunResult | None:
 
 def _checked(session: Session, ledger: Ledger | None, attrs: Mapping[str, Any], where: str) -> Ledger:
     """The ledger; raises when this recipe cannot append to the store."""
+    if f"{PROVENANCE}version" not in attrs:
+        raise TargetError(
+            "there is something that this program did not make, so it is not appended to",
+            code="T002",
+            where=where,
+            hint="choose another --target, or remove it yourself",
+        )
     if ledger is None:
         raise TargetError(
             "the store has no ledger of its inputs, so what is new cannot be told from what it holds",

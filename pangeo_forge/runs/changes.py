@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import pairwise
 
 from pangeo_forge.dataset.archive import Archive
 from pangeo_forge.errors import InputError, TargetError
 from pangeo_forge.inputs.fetch.address import local_path
-from pangeo_forge.inputs.fetch.local import file_digest
 from pangeo_forge.pattern.pattern import FilePattern, PatternItem
 from pangeo_forge.runs.ledger import FILLED, Ledger, Row, identity_of
+from pangeo_forge.runs.local_inputs import LocalInputs
 
 SHOWN = 10
 
@@ -51,7 +49,7 @@ def find_changes(
     *,
     listed: bool,
     recheck: int | None = None,
-    by_date: bool = False,
+    local: LocalInputs | None = None,
 ) -> Changes:
     """Compare the inputs of ``pattern`` with a ledger.
 
@@ -61,7 +59,7 @@ def find_changes(
     ----------
     axis: of the concat key that is appended to.
     recheck: known remote inputs that are asked for, from the end; None: all.
-    by_date: a local input with another date is another one, also when its bytes are the same.
+    local: looks at local inputs.
 
     Raises
     ------
@@ -77,10 +75,11 @@ def find_changes(
     late = [item for item, identity in found if identity not in seen and item.index[axis] <= last and not item.missing]
     vanished = [row.identity for row in ledger.rows if row.identity not in seen and row.etag != FILLED]
     asked = known if recheck is None else known[max(0, len(known) - recheck) :]
+    local = local or LocalInputs()
     changed: list[str] = []
     gone: list[str] = []
     for item, row in known:
-        verdict = _local_verdict(item, row, by_date)
+        verdict = local.verdict(item, row)
         if verdict == "remote":
             continue
         (changed if verdict == "changed" else gone if verdict == "gone" else []).append(item.label)
@@ -100,28 +99,6 @@ def _check_order(known: list[tuple[PatternItem, Row]], axis: int) -> None:
                 code="T055",
                 hint="build it anew with --rebuild",
             )
-
-
-def _local_verdict(item: PatternItem, row: Row, by_date: bool) -> str:
-    """``same``, ``changed``, ``gone``, or ``remote``."""
-    path = local_path(item.url)
-    if path is None:
-        return "remote"
-    try:
-        status = os.stat(path)
-    except OSError:
-        return "gone"
-    if row.size is None:
-        # A store of many files is read where it is; nothing tells cheaply whether it is the same.
-        return "same"
-    if status.st_size != row.size:
-        return "changed"
-    if datetime.fromtimestamp(status.st_mtime, UTC).isoformat() == row.last_modified:
-        return "same"
-    # Touched or copied: only its bytes tell.
-    if by_date or row.sha256 is None or not os.path.isfile(path):
-        return "changed"
-    return "same" if file_digest(path) == row.sha256 else "changed"
 
 
 def _remote_verdicts(known: list[tuple[PatternItem, Row]], archive: Archive) -> Iterator[tuple[PatternItem, str]]:

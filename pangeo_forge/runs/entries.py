@@ -108,7 +108,7 @@ def describe(place: Place, recipe: Any = None) -> Description:
         return Description.from_entry(entry)
     store = place.current()
     attrs = (root_attributes(store, place.options) if store else None) or {}
-    name = attrs.get(f"{PROVENANCE}recipe_id") or place.home.rstrip("/").rpartition("/")[2]
+    name = attrs.get(f"{PROVENANCE}recipe_id") or (place.store or place.home).rstrip("/").rpartition("/")[2]
     return Description(str(name), str(attrs.get(f"{PROVENANCE}recipe_title") or attrs.get("title") or name))
 
 

@@ -17,7 +17,7 @@ from pangeo_forge.runs.build import build
 from pangeo_forge.runs.entries import is_current, refresh_entry
 from pangeo_forge.runs.equipment import equipped
 from pangeo_forge.runs.lease import held
-from pangeo_forge.runs.place import Place, new_run_id
+from pangeo_forge.runs.place import Place, new_run_id, refuse_inputs
 from pangeo_forge.runs.records import failure, write_record
 from pangeo_forge.runs.replacement import replace_whole
 from pangeo_forge.runs.result import RunResult
@@ -78,6 +78,7 @@ def _run(session: Session, began: dt.datetime) -> RunResult:
     run_id = new_run_id(began, recipe.fingerprint())
     check_ending(settings.target, recipe.target)
     place = Place.of(settings.target, recipe.id, settings.target_options, ending_of(recipe.target))
+    refuse_inputs(place, session.pattern)
     started = time.perf_counter()
     with held(place.objects, run_id, steal=settings.steal_lease) as lease:
         try:

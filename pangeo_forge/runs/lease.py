@@ -18,11 +18,14 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from pangeo_forge.errors import TargetError
+from pangeo_forge.errors import PangeoForgeError, TargetError
 from pangeo_forge.targets.conditional import Conflict, Tag, put_if, read_tagged
 from pangeo_forge.targets.objects import ObjectStore
 
 KEY = "lease.json"
+_HELD_HERE: set[str] = set()
+"""Nonces of the leases that this process holds."""
+
 SECONDS = 180.0
 """How long a lease holds without being renewed. It is renewed after a third of that, so two renewals may fail."""
 
@@ -55,6 +58,9 @@ class Holder:
             return False
         if self.machine != _machine():
             return True
+        if self.pid == os.getpid() and self.born == _born(self.pid):
+            # A notebook goes on after a run that could not give its lease back (a full disk).
+            return self.nonce in _HELD_HERE
         return _born(self.pid) == self.born
 
     def describe(self) -> str:
@@ -117,8 +123,8 @@ class Lease:
         try:
             put_if(objects, KEY, holder.to_bytes(), tag)
         except Conflict:
-            other = read_holder(objects)[0]
-            raise _held(objects, other or holder) from None
+            raise _held(objects, read_holder(objects)[0] or holder) from None
+        _HELD_HERE.add(holder.nonce)
         return cls(objects, holder, seconds, clock)
 
     @property
@@ -145,6 +151,7 @@ class Lease:
     def release(self) -> None:
         """Let the next run in; the token stays, so that it can only grow."""
         self._stop.set()
+        _HELD_HERE.discard(self._holder.nonce)
         if self._thread.is_alive():
             self._thread.join(10)
         with self._guard:
@@ -186,7 +193,9 @@ def held(objects: ObjectStore, run: str, *, steal: bool = False, seconds: float 
     try:
         yield lease
     finally:
-        lease.release()
+        # What happened in the body is what the user must see. A lease that is not given back expires.
+        with suppress(PangeoForgeError, OSError):
+            lease.release()
 
 
 def _held(objects: ObjectStore, holder: Holder) -> TargetError:

@@ -17,12 +17,14 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from pangeo_forge.errors import TargetError
+from pangeo_forge.pattern.pattern import FilePattern
 from pangeo_forge.targets.conditional import Conflict, Tag, put_if, read_tagged
 from pangeo_forge.targets.dataset_root import root_attributes
 from pangeo_forge.targets.objects import FsspecObjects, LocalObjects, is_local, local_path, open_objects
@@ -31,6 +33,8 @@ STORE_ENDINGS = (".zarr", ".icechunk", ".parquet", ".json")
 DEFAULT_ROOT = "arco"
 LATEST = "latest.json"
 SIDECAR = ".pangeo-forge"
+MOST_LOOKED_AT = 20_000
+"""Inputs whose place is compared with the target's; of more, as many spread evenly."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,10 @@ class Place:
         """The place of a store at a path of its own."""
         if is_local(store):
             path = local_path(store)
+            if path.is_symlink():
+                # What it points to is what is replaced, and its home lies there.
+                path = path.resolve()
+                store = str(path)
             return cls(str(path.with_name(f".{path.name}{SIDECAR}")), store, options or {})
         folder, _, name = store.rpartition("/")
         return cls(f"{folder}/.{name}{SIDECAR}", store, options or {})
@@ -113,6 +121,30 @@ class Place:
                 hint="run again; see `pangeo-forge status` for who it is",
             ) from error
         return f"{self.objects.url}/{LATEST}"
+
+
+def refuse_inputs(place: Place, pattern: FilePattern) -> None:
+    """Raise when the target is, or lies in, one of the inputs, or an input in what belongs to the target.
+
+    Raises
+    ------
+    TargetError: T036.
+    """
+    ours = {n for p in (place.store, place.home) if p is not None for n in (_normal(p), os.path.realpath(_normal(p)))}
+    for position in range(0, len(pattern), max(1, len(pattern) // MOST_LOOKED_AT)):
+        item = pattern[position]
+        url = _normal(item.url)
+        if any(url == o or url.startswith(f"{o}/") or o.startswith(f"{url}/") for o in ours):
+            raise TargetError(
+                f"the target and an input lie in one another: {item.label}",
+                code="T036",
+                where=place.store or place.home,
+                hint="give --target another place, or let the recipe's glob not find it",
+            )
+
+
+def _normal(address: str) -> str:
+    return os.path.abspath(address.removeprefix("file://")) if is_local(address) else address.rstrip("/")
 
 
 def new_run_id(now: dt.datetime, fingerprint: str) -> str:

@@ -17,7 +17,7 @@ from pangeo_forge.pipeline.write_task import TaskReport
 from pangeo_forge.plan import Layout, Plan
 from pangeo_forge.plan.grid import itemsize
 from pangeo_forge.plan.overlaps import InputGrid, Region
-from pangeo_forge.plan.plan import ArrayPlan, Stage
+from pangeo_forge.plan.plan import ArrayPlan
 from pangeo_forge.plan.planner import plan_array
 from pangeo_forge.runs.session import Session
 from pangeo_forge.runs.stillness import refuse_changed
@@ -55,9 +55,8 @@ def plan_references(session: Session, template: Template, zarr_format: int) -> t
             continue
         forms[array.name] = form
         arrays.append(replace(plan_array(array, layout), chunks=form.chunks, shards=None, compressor={"name": "none"}))
-    plan = session.plan(template)
-    stages = (Stage("direct", ()),)
-    return replace(plan, zarr_format=zarr_format, arrays=tuple(arrays), stages=stages, intermediate=()), forms
+    plan = session.plan(template, tasks=False)
+    return replace(plan, zarr_format=zarr_format, arrays=tuple(arrays)), forms
 
 
 def _inlined(array: ArrayPlan, append: str | None) -> ArrayPlan:

@@ -16,6 +16,7 @@ from pangeo_forge.runs.referencing import make_references, plan_references
 from pangeo_forge.runs.result import RunResult
 from pangeo_forge.runs.session import Session
 from pangeo_forge.runs.steps import Run, checks_for, constants_of, figures, verify_store, write_tasks
+from pangeo_forge.runs.workspace import Workspace
 from pangeo_forge.targets.choice import form_of_target, open_target
 from pangeo_forge.targets.dataset_root import state_at
 from pangeo_forge.targets.reference_placement import Forms
@@ -53,6 +54,9 @@ def replace_whole(run: Run, *, replace_store: bool) -> RunResult:
     ledger = _ledger(run, prepared, template, plan, forms)
     plan = replace(plan, recipe={**plan.recipe, "state": ledger.state})
     checks: list[CheckResult] = []
+    work = Workspace(run.place, run.id)
+    work.clear_others()
+    work.begin(run.id, run.place.ending)
 
     def record() -> None:
         """What belongs to the new state is there before the state is visible."""
@@ -65,10 +69,13 @@ def replace_whole(run: Run, *, replace_store: bool) -> RunResult:
         target.commit(plan, inspect, record)
     except BaseException:
         target.abort()
+        work.clear()
         raise
     if before not in (None, ledger.state):
         home.delete(key_of(str(before)))
-    return publish(run, run.id, target.url, **figures(prepared, plan, report, checks), state=ledger.state)
+    result = publish(run, run.id, target.url, **figures(prepared, plan, report, checks), state=ledger.state)
+    work.clear()
+    return result
 
 
 def _planned(session: Session, template: Template) -> tuple[Plan, Forms]:

@@ -155,13 +155,13 @@ class Session:
             workers=workforce.processes,
         )
 
-    def plan(self, template: Template) -> Plan:
-        """Plan the writing of ``template``, within the memory allowed."""
+    def plan(self, template: Template, *, tasks: bool = True) -> Plan:
+        """Plan the writing of ``template``, within the memory allowed; without ``tasks``, only what it will be."""
         about = {"id": self.recipe.id, "title": self.recipe.title, "fingerprint": self.recipe.fingerprint()}
         if self.settings.prune:
             about["pruned"] = str(self.settings.prune)
         with self.step("plan"):
-            return make_plan(template, self.recipe.target, resources=self.resources, recipe=about)
+            return make_plan(template, self.recipe.target, resources=self.resources, recipe=about, tasks=tasks)
 
 
 @contextmanager

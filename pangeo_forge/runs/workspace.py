@@ -54,11 +54,16 @@ class Workspace:
         """Where a local store is built before it is renamed to its place."""
         return f"{self.place.home}/{self._folder}/store" if is_local(self.place.home) else None
 
-    def begin(self, version: str) -> dict[str, Any]:
-        """What is known of this work: the version that an earlier run has begun, or ``version`` now."""
+    def begin(self, version: str, ending: str | None = None) -> dict[str, Any]:
+        """What is known of this work: the version that an earlier run has begun, or ``version`` now.
+
+        Parameters
+        ----------
+        ending: of the version's name, for formats that are not continued: what a killed run has left is removed.
+        """
         known = self._about()
         if known is None:
-            known = {"version": version, "committing": False}
+            known = {"version": version, "committing": False, **({"format": ending} if ending else {})}
             self._note(known)
         return known
 
@@ -80,11 +85,19 @@ class Workspace:
     def discard(self) -> None:
         """Remove this unfinished work, and the version that it was building."""
         about = self._about()
-        if about is not None and self.place.store is None and about.get("version"):
+        if about is not None and about.get("format"):
+            self._discard_version(about)
+        elif about is not None and self.place.store is None and about.get("version"):
             address, options = self.place.url_of(about["version"]), self.place.options
             if not is_local(address) and self.place.current() != address:
                 ZarrTarget(address, self.id, storage_options=options).abort()
         self.clear()
+
+    def _discard_version(self, about: dict[str, Any]) -> None:
+        """Remove the version below a root that a killed run was making in a format that has no workshop."""
+        address = f"{self.place.home}/{about['version']}{about['format']}"
+        if self.place.store is None and self.place.current() != address:
+            open_objects(address, self.place.options).clear()
 
     @property
     def is_append(self) -> bool:

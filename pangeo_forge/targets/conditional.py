@@ -139,12 +139,24 @@ def _write_s3(fs: Any, path: str, data: bytes, expected: Tag) -> None:
     try:
         retried(lambda: fs.call_s3("put_object", Bucket=bucket, Key=key, Body=data, **condition))
     except FileNotFoundError as error:
+        if expected is None:
+            raise no_bucket(bucket) from error
         # If-Match on an object that is gone is answered with 404.
         raise Conflict(path) from error
     except OSError as error:
         if _s3_refused(error):
             raise Conflict(path) from error
         raise
+
+
+def no_bucket(bucket: str) -> TargetError:
+    """A put was answered with 404."""
+    return TargetError(
+        f"there is no bucket {bucket}, or these credentials may not see it",
+        code="T012",
+        where=bucket,
+        hint="see whether the name is right; buckets are not made by this program",
+    )
 
 
 def _s3_refused(error: BaseException) -> bool:
@@ -191,6 +203,8 @@ def _write_gcs(fs: Any, path: str, data: bytes, expected: Tag) -> None:
     kind = {"Content-Type": f"multipart/related; boundary={edge}"}
     try:
         retried(lambda: sync(fs.loop, fs._call, "POST", address, headers=kind, data=body, json_out=True, **asked))
+    except FileNotFoundError as error:
+        raise no_bucket(bucket) from error
     except Exception as error:
         status = getattr(error, "code", None) or getattr(error, "status", None)
         # gcsfs says of 412 that the file exists.

@@ -28,6 +28,9 @@ from pangeo_forge.targets.zarr import check_store, root_attrs
 COMMITS = {3: "zarr.json", 2: ".zmetadata"}
 """The object by which readers open: it is put last."""
 
+SHAPING = ("shape", "data_type", "dtype", "chunk_grid", "chunks")
+"""What of an array's metadata tells whether its chunks are ours."""
+
 
 class Extension(Protocol):
     """What an append needs of a dataset that exists. Life: root, begin (driver), chunks (workers), commit (driver)."""
@@ -61,8 +64,8 @@ class Extension(Protocol):
         of its first object along each dim)."""
         ...
 
-    def mend(self, plan: Plan) -> None:
-        """Bring what is there to the state that readers see, when a run died half-way."""
+    def mend(self, plan: Plan) -> Self:
+        """Bring what is there to the state that readers see, when a run died half-way; the extension of what is there then."""
         ...
 
     def restore(self, arrays: Iterable[ArrayPlan], dim: str, put: Iterable[str], recorded: Container[str]) -> None:
@@ -136,22 +139,32 @@ class ZarrExtension:
         """The same for a window that begins at ``origins``; metadata come last."""
         return replace(self, origins=origins)
 
-    def is_torn(self) -> bool:
-        """Whether an array's own metadata differs from the consolidated: a run died between the two."""
-        data = self._objects.get(COMMITS[self.zarr_format])
-        found = json.loads(data) if data else {}
-        known = (found.get("consolidated_metadata") or found).get("metadata") or {}
-        names = {name: name if self.zarr_format == 2 else f"{name}/zarr.json" for name in known}
-        own = {name: self._objects.get(key) for name, key in names.items() if name != ".zgroup"}
-        return any(data is None or _said(json.loads(data)) != _said(known[name]) for name, data in own.items())
+    def mend(self, plan: Plan) -> ZarrExtension:
+        """Put metadata again that a run that died, or somebody else, has left other than ``plan`` (the state that readers see).
 
-    def mend(self, plan: Plan) -> None:
-        """Put the arrays' own metadata again, as ``plan`` (of the state that readers see) has them, where they differ."""
-        if not self.is_torn():
-            return
-        arrays, _ = documents(plan)
-        for key, data in arrays.items():
-            self._objects.put(key, data)
+        Raises
+        ------
+        TargetError: T035 the arrays are not those of ``plan``: somebody has resized, removed or added one.
+        """
+        arrays, roots = documents(plan)
+        data, tag = read_tagged(self._objects, COMMITS[self.zarr_format])
+        root = json.loads(data or b"{}")
+        known = (root.get("consolidated_metadata") or root).get("metadata")
+        if known is not None:
+            _refuse_others(self.url, plan, known, arrays)
+            own = {key: self._objects.get(key) for key in arrays}
+            if any(d is None or _said(json.loads(d)) != _said(known.get(_name(k))) for k, d in own.items()):
+                for key, document in arrays.items():
+                    self._objects.put(key, document)
+            if ".zattrs" in known and json.loads(self._objects.get(".zattrs") or b"{}") != known[".zattrs"]:
+                self._objects.put(".zattrs", json.dumps(known[".zattrs"], indent=2).encode())
+            return self
+        # Somebody has removed the consolidated metadata: readers fall back on the arrays' own, so these are the truth.
+        own = {key: self._objects.get(key) for key in arrays}
+        _refuse_others(self.url, plan, {_name(k): json.loads(d) for k, d in own.items() if d is not None}, arrays)
+        fresh = json.loads(roots["zarr.json"])["consolidated_metadata"]
+        put_if(self._objects, "zarr.json", json.dumps({**root, "consolidated_metadata": fresh}).encode(), tag)
+        return self.root()[1]
 
     def restore(self, arrays: Iterable[ArrayPlan], dim: str, put: Iterable[str], recorded: Container[str]) -> None:
         """Take back what an append that failed has put: readers never saw it, but later ones shall not find it.
@@ -227,6 +240,29 @@ class ZarrExtension:
             ) from error
         if isinstance(self._objects, LocalObjects):
             self._objects.settle()
+
+
+def _name(key: str) -> str:
+    """Name by which consolidated metadata know a document."""
+    return key.removesuffix("/zarr.json")
+
+
+def _refuse_others(url: str, plan: Plan, known: Mapping[str, Any], arrays: Mapping[str, bytes]) -> None:
+    names = {name.rpartition("/")[0] if name.endswith(("/.zarray", "/.zattrs")) else name for name in known}
+    names -= {".zgroup", ".zattrs"}
+    wanted = {a.name for a in plan.arrays}
+    odd = [f"{n} is not known" for n in sorted(names - wanted)] + [f"{n} is gone" for n in sorted(wanted - names)]
+    for key, data in arrays.items():
+        there, planned = known.get(_name(key)) or {}, json.loads(data)
+        if _name(key) in known and any(there.get(k) != planned.get(k) for k in SHAPING):
+            odd.append(f"{_name(key).removesuffix('/.zarray')} has another shape, dtype or chunks")
+    if odd:
+        raise TargetError(
+            f"the store was changed by somebody else since it was written: {', '.join(odd)}",
+            code="T035",
+            where=url,
+            hint="take that back, or build it anew with --rebuild",
+        )
 
 
 def _said(document: Any) -> Any:

@@ -12,7 +12,7 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from pangeo_forge.errors import TargetError
+from pangeo_forge.errors import InternalError, TargetError
 from pangeo_forge.plan.plan import ArrayPlan, Plan
 from pangeo_forge.targets.chunks import ChunkStore
 from pangeo_forge.targets.icechunk_repository import ForkChanges, ForkChunks, IcechunkTarget
@@ -60,8 +60,29 @@ class IcechunkExtension(IcechunkTarget):
             chunks.objects.put(key, data)
         return replace(self, origins=origins, _fork=chunks.handover())
 
-    def mend(self, plan: Plan) -> None:
-        """Nothing: a commit is whole."""
+    def mend(self, plan: Plan) -> IcechunkExtension:
+        """Nothing is torn, as a commit is whole; but somebody else may have committed.
+
+        Raises
+        ------
+        TargetError: T035 the arrays are not those of ``plan``.
+        """
+        import zarr
+
+        if self._session is None:
+            raise InternalError("a dataset is mended before its root was read", code="X021")
+        with translated(self.url):
+            found = {name: array.shape for name, array in zarr.open_group(self._session.store, mode="r").arrays()}
+        wanted = {a.name: a.shape for a in plan.arrays}
+        odd = sorted(n for n in {*found, *wanted} if found.get(n) != wanted.get(n))
+        if odd:
+            raise TargetError(
+                f"somebody else has committed to the repository since the last run: {', '.join(odd)} changed",
+                code="T035",
+                where=self.url,
+                hint="set main back to the last run's commit, or build it anew with --rebuild",
+            )
+        return self
 
     def restore(self, arrays: Iterable[ArrayPlan], dim: str, put: Iterable[str], recorded: Container[str]) -> None:
         """Nothing: what was not committed is not there."""

@@ -13,9 +13,9 @@ import os
 import re
 import shutil
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from pangeo_forge.errors import TargetError
 from pangeo_forge.plan.layout import format_bytes
@@ -25,6 +25,8 @@ WRITING = ".writing"
 """Folder inside a local store where objects are written before they get their name."""
 
 _BUILDING = re.compile(r"\.([^/]+)\.(partial-[\w-]+|pangeo-forge)(/.*)?$")
+
+T = TypeVar("T")
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -262,9 +264,16 @@ class FsspecObjects:
         """One get."""
         fs, root = self.filesystem()
         try:
-            return bytes(retried(lambda: fs.cat_file(f"{root}/{key}")))
+            return bytes(self._asked(lambda: fs.cat_file(f"{root}/{key}")))
         except FileNotFoundError:
             return None
+
+    def _asked(self, request: Callable[[], T]) -> T:
+        """The answer to a request; that there is no such object is an answer, too."""
+        try:
+            return retried(request)
+        except FileNotFoundError:
+            raise
         except Exception as error:
             raise unreachable(error, self.url) from error
 
@@ -272,7 +281,7 @@ class FsspecObjects:
         """Whether the object is there, past any listing cache."""
         fs, root = self.filesystem()
         fs.invalidate_cache()
-        return bool(retried(lambda: fs.exists(f"{root}/{key}")))
+        return bool(self._asked(lambda: fs.exists(f"{root}/{key}")))
 
     def delete(self, key: str) -> None:
         """One delete."""
@@ -283,13 +292,15 @@ class FsspecObjects:
             return
         except OSError as error:
             raise write_error(error, self.url, 0) from error
+        except Exception as error:
+            raise unreachable(error, self.url) from error
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """One listing."""
         fs, root = self.filesystem()
         fs.invalidate_cache()
         try:
-            found = retried(lambda: fs.find(f"{root}/{prefix}" if prefix else root))
+            found = self._asked(lambda: fs.find(f"{root}/{prefix}" if prefix else root))
         except FileNotFoundError:
             return
         start = root.lstrip("/")
@@ -301,7 +312,7 @@ class FsspecObjects:
         fs, root = self.filesystem()
         fs.invalidate_cache()
         try:
-            found = retried(lambda: fs.ls(root, detail=True))
+            found = self._asked(lambda: fs.ls(root, detail=True))
         except FileNotFoundError:
             return set()
         return {str(f["name"]).rstrip("/").rpartition("/")[2] for f in found if f["type"] == "directory"}
@@ -311,7 +322,7 @@ class FsspecObjects:
         fs, root = self.filesystem()
         fs.invalidate_cache()
         try:
-            return not fs.ls(root, detail=False)
+            return not self._asked(lambda: fs.ls(root, detail=False))
         except FileNotFoundError:
             return True
 
@@ -320,7 +331,7 @@ class FsspecObjects:
         fs, root = self.filesystem()
         fs.invalidate_cache()
         with contextlib.suppress(FileNotFoundError):
-            retried(lambda: fs.rm(root, recursive=True))
+            self._asked(lambda: fs.rm(root, recursive=True))
 
 
 def write_error(error: OSError, url: str, size: int) -> TargetError:

@@ -77,8 +77,9 @@ class ReferenceExtension(ReferenceTarget):
         store.__dict__["objects"] = MemoryObjects(dict(self._known.inline))
         return store
 
-    def mend(self, plan: Plan) -> None:
+    def mend(self, plan: Plan) -> ReferenceExtension:
         """Nothing: tables that reach beyond the metadata are written again by the next run."""
+        return self
 
     def begin(self, plan: Plan, origins: Mapping[str, tuple[int, ...]]) -> ReferenceExtension:
         """Nothing is written yet."""

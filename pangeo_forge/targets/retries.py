@@ -9,7 +9,7 @@ what is there when they are refused (see ``conditional.py``).
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 from pangeo_forge.errors import PangeoForgeError, TargetError
@@ -19,6 +19,8 @@ T = TypeVar("T")
 TRIES = 5
 LONGEST_PAUSE = 10.0
 """Seconds."""
+CONNECT_TIMEOUT = 15
+"""Seconds; botocore's own 60, five by five times, would be a hang."""
 
 _LASTING = (FileNotFoundError, PermissionError, FileExistsError, IsADirectoryError, NotADirectoryError)
 _STATUS = ("code", "status", "status_code")
@@ -74,6 +76,21 @@ def _policy(tries: int, pause: float | None) -> dict[str, Any]:
         "retry": retry_if_exception(is_transient),
         "reraise": True,
     }
+
+
+def client_options(url: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """fsspec options by which a client leaves retries to s3fs and to us.
+
+    botocore tries each request five times, s3fs each of these, and we each of those: a store that is down would be an error
+    after some minutes only.
+    """
+    made = dict(options)
+    if url.startswith(("s3://", "s3a://")):
+        config = dict(made.get("config_kwargs") or {})
+        config.setdefault("retries", {"total_max_attempts": 1})
+        config.setdefault("connect_timeout", CONNECT_TIMEOUT)
+        made["config_kwargs"] = config
+    return made
 
 
 def unreachable(error: Exception, url: str) -> Exception:

@@ -14,7 +14,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-SLOW_DOWN = b"<?xml version='1.0'?><Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
+SLOW_DOWN = (
+    b"<?xml version='1.0'?><Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
+)
 FAULTS = ("error", "slow down", "reset", "late", "lost answer")
 """500; 503 with S3's SlowDown; the connection ends before the request is passed on; the answer takes its time; the request is
 done and its answer is lost."""
@@ -81,7 +83,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _ask(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
         there = urlsplit(self.proxy.upstream)
         connection = http.client.HTTPConnection(there.hostname or "", there.port, timeout=60)
-        kept = {k: v for k, v in self.headers.items() if k.lower() not in ("transfer-encoding", "content-length", "expect")}
+        kept = {
+            k: v for k, v in self.headers.items() if k.lower() not in ("transfer-encoding", "content-length", "expect")
+        }
         connection.request(self.command, self.path, body or None, {**kept, "Content-Length": str(len(body))})
         answer = connection.getresponse()
         data = answer.read()

@@ -34,14 +34,15 @@ def current(target: str) -> str:
     return store
 
 
-def same_values(one: str, two: str) -> None:
+def same_values(one: str, two: str, is_rebuild: bool) -> None:
     """Equal in every value and attribute; in Icechunk, of as many commits."""
     found, wanted = (open_dataset(a, decode_cf=False, chunks=None).load() for a in (one, two))
     xr.testing.assert_identical(found, wanted)
     if one.endswith(".icechunk"):
         repositories = [open_repository(a) for a in (one, two)]
         counts = [len(list(r.ancestry(branch="main"))) for r in repositories if r is not None]
-        assert counts[0] == counts[1]
+        # A rebuild that dies after its commit is done again when it is asked for again.
+        assert counts[0] == counts[1] or (is_rebuild and counts[0] > counts[1])
 
 
 SECTIONS: dict[str, dict[str, Any]] = {
@@ -78,7 +79,7 @@ def crash(runner: Zygote, folder: Path, what: str, seed: int, form: str, kills: 
 
     def check() -> None:
         if form in SECTIONS and form != "path":
-            same_values(archive.target, twin.target)
+            same_values(archive.target, twin.target, what == "rebuild")
         else:
             assert tree(current(archive.target)) == tree(current(twin.target))
         home = Path(Place.of(archive.target, "daily").home)
