@@ -18,7 +18,8 @@ from pangeo_forge.runs.result import RunResult
 from pangeo_forge.runs.session import Session
 from pangeo_forge.runs.steps import Run
 from pangeo_forge.targets.choice import REFERRING, form_of_target, open_extension
-from pangeo_forge.targets.metadata import PROVENANCE, PRUNED, STATE
+from pangeo_forge.targets.dataset_root import refuse_foreign
+from pangeo_forge.targets.metadata import PRUNED, STATE
 
 
 def append(run: Run, store: str) -> RunResult | None:
@@ -74,13 +75,7 @@ def append(run: Run, store: str) -> RunResult | None:
 
 def _checked(session: Session, ledger: Ledger | None, attrs: Mapping[str, Any], where: str) -> Ledger:
     """The ledger; raises when this recipe cannot append to the store."""
-    if f"{PROVENANCE}version" not in attrs:
-        raise TargetError(
-            "there is something that this program did not make, so it is not appended to",
-            code="T002",
-            where=where,
-            hint="choose another --target, or remove it yourself",
-        )
+    refuse_foreign(attrs, where)
     if ledger is None:
         raise TargetError(
             "the store has no ledger of its inputs, so what is new cannot be told from what it holds",

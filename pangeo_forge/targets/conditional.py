@@ -84,7 +84,10 @@ def _told(objects: FsspecObjects) -> Iterator[None]:
     """What the store's library raises, in words for the user."""
     try:
         yield
-    except (Conflict, TargetError):
+    except Conflict:
+        raise
+    except TargetError as error:
+        error.where = error.where or objects.url
         raise
     except Exception as error:
         raise unreachable(error, objects.url) from error
@@ -154,7 +157,6 @@ def no_bucket(bucket: str) -> TargetError:
     return TargetError(
         f"there is no bucket {bucket}, or these credentials may not see it",
         code="T012",
-        where=bucket,
         hint="see whether the name is right; buckets are not made by this program",
     )
 

@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from pangeo_forge.targets.metadata import STATE
+from pangeo_forge.errors import TargetError
+from pangeo_forge.targets.metadata import PROVENANCE, STATE
 from pangeo_forge.targets.objects import is_local, local_path, open_objects
 from pangeo_forge.targets.zarr import ROOTS, root_attrs
 
@@ -45,6 +46,22 @@ def root_attributes(address: str, options: Mapping[str, Any] | None = None) -> d
 def state_at(address: str, options: Mapping[str, Any] | None = None) -> str | None:
     """The state that a dataset says it is in: the name of its ledger."""
     return (root_attributes(address, options) or {}).get(STATE)
+
+
+def refuse_foreign(attrs: Mapping[str, Any], where: str) -> None:
+    """Raise when the root attributes of a dataset that is to be extended do not say that this program made it.
+
+    Raises
+    ------
+    TargetError: T002.
+    """
+    if f"{PROVENANCE}version" not in attrs:
+        raise TargetError(
+            "there is something that this program did not make, so it is not appended to",
+            code="T002",
+            where=where,
+            hint="choose another --target, or remove it yourself",
+        )
 
 
 def _of_references(document: bytes) -> dict[str, Any]:
