@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import pickle
 import socket
+import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, Protocol, TypeVar
+from uuid import uuid4
 
 from pangeo_forge.dataset.archive import Archive
 from pangeo_forge.errors import BakeryError
 from pangeo_forge.pipeline.environment import DOCS, check_environment, check_requirements, environment
+from pangeo_forge.pipeline.scratch import Scratch
 from pangeo_forge.recipe.hooks import requirements_of
+
+IN_GRAPH = 256 * 1024
+"""Bytes of work that a pipeline's graph may hold."""
 
 
 class Work(Protocol):
@@ -41,13 +47,29 @@ class Parcel(Generic[W]):
     fingerprint: str
     """Of the recipe."""
     content: bytes = field(repr=False)
+    depot: Scratch | None = None
+    """Where the content is, when it is too large for a graph."""
+    name: str = ""
 
     @classmethod
-    def of(cls, work: W, *, travels: bool) -> Parcel[W]:
-        """Pack ``work``; ``travels``: to other processes than this one."""
+    def of(cls, work: W, *, travels: bool, depot: Scratch | None = None) -> Parcel[W]:
+        """Pack ``work``.
+
+        Parameters
+        ----------
+        travels: to other processes than this one.
+        depot: a folder that all workers reach. Work on a million inputs takes 40 MB, and engines bound the size of a graph
+            (Dataflow: 20 MB) or send it to each worker again and again.
+        """
         recipe = work.archive.recipe
         needed = tuple(requirements_of(recipe.transforms)) if travels and work.archive.allow_python else ()
-        return cls(environment() if travels else {}, needed, recipe.fingerprint(), pickle.dumps(work))
+        content = pickle.dumps(work)
+        made = cls(environment() if travels else {}, needed, recipe.fingerprint(), content)
+        if not travels or depot is None or len(content) <= IN_GRAPH:
+            return made
+        name = f"work-{uuid4().hex}.pickle.z"
+        depot.objects.put(name, zlib.compress(content, 1))
+        return replace(made, content=b"", depot=depot, name=name)
 
     def opened(self) -> W:
         """The work.
@@ -59,12 +81,20 @@ class Parcel(Generic[W]):
         check_environment(self.environment)
         check_requirements(self.requirements, on_worker=True)
         try:
-            work: W = pickle.loads(self.content)  # noqa: S301 - packed by the driver of this run
+            work: W = pickle.loads(self._fetched())  # noqa: S301 - packed by the driver of this run
         except Exception as error:
             raise self._refused(f"{type(error).__name__}: {error}") from error
         if work.archive.recipe.fingerprint() != self.fingerprint:
             raise self._refused("the recipe has another fingerprint here")
         return work
+
+    def _fetched(self) -> bytes:
+        if self.depot is None:
+            return self.content
+        data = self.depot.objects.get(self.name)
+        if data is None:
+            raise FileNotFoundError(f"{self.depot.objects.url}/{self.name}; do driver and workers see the same `temp`?")
+        return zlib.decompress(data)
 
     def _refused(self, why: str) -> BakeryError:
         return BakeryError(

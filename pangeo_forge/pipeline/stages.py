@@ -105,7 +105,7 @@ class _Write(_OnWorker[TaskWriter]):
 def prepare(preparer: InputPreparer, engine: Engine, scratch: Scratch) -> Prepared:
     """Fetch and scan all inputs of the preparer's archive; the combined result, failures included."""
     mailbox: Mailbox[_Outcome[Prepared]] = Mailbox.within(scratch, "prepared")
-    parcel = Parcel.of(preparer, travels=engine.workforce.travels)
+    parcel = Parcel.of(preparer, travels=engine.workforce.travels, depot=scratch)
     elements = ranges(len(preparer.archive.pattern), INPUTS_PER_ELEMENT, shares=engine.workforce.tasks)
 
     def build(pipeline: beam.Pipeline) -> None:
@@ -152,7 +152,7 @@ def refer(referrer: InputReferrer, engine: Engine, scratch: Scratch) -> TaskRepo
     PangeoForgeError: the first error of an input, as it was raised in the worker.
     """
     mailbox: Mailbox[_Outcome[TaskReport]] = Mailbox.within(scratch, "referred")
-    parcel = Parcel.of(referrer, travels=engine.workforce.travels)
+    parcel = Parcel.of(referrer, travels=engine.workforce.travels, depot=scratch)
     elements = ranges(len(referrer.grid), INPUTS_PER_ELEMENT, shares=engine.workforce.tasks)
 
     def build(pipeline: beam.Pipeline) -> None:
@@ -196,7 +196,7 @@ def _write_stage(
         elements = [part for element in elements for part in _undone(element, stage, done)]
     if not elements:
         return TaskReport()
-    parcel = Parcel.of(writer, travels=engine.workforce.travels)
+    parcel = Parcel.of(writer, travels=engine.workforce.travels, depot=scratch)
 
     def build(pipeline: beam.Pipeline) -> None:
         _ = (

@@ -17,6 +17,7 @@ from pangeo_forge.pipeline import parcel as parcels
 from pangeo_forge.pipeline.environment import environment
 from pangeo_forge.pipeline.parcel import Parcel
 from pangeo_forge.pipeline.prepare_inputs import InputPreparer
+from pangeo_forge.pipeline.scratch import Scratch
 from pangeo_forge.recipe.load import load_recipe
 from pangeo_forge.runs.session import opened_session
 from pangeo_forge.runs.settings import RunSettings
@@ -73,6 +74,24 @@ def test_what_cannot_be_opened_is_told(hooked: Archive, damage: str) -> None:
         replace(parcel, **{damage: odd[damage]}).opened()
     assert caught.value.code == "B101"
     assert ("NoSuchClass" if damage == "content" else "fingerprint") in caught.value.message
+
+
+def test_large_work_does_not_burden_the_graph(hooked: Archive, tmp_path: Path) -> None:
+    recipe = load_recipe(hooked.recipe)
+    depot = Scratch(str(tmp_path / "temp"))
+    with opened_session(recipe, RunSettings(allow_python=True)) as session:
+        session.archive.sources["large.py"] = "# much\n" * 100_000
+        work = InputPreparer(session.archive, CombineSettings.from_recipe(recipe))
+        parcel = Parcel.of(work, travels=True, depot=depot)
+        assert len(pickle.dumps(parcel)) < 5000
+        again = pickle.loads(pickle.dumps(parcel)).opened()
+        assert again.archive.sources == session.archive.sources
+        # Threads of the driver get it by the graph, which never leaves the process.
+        assert Parcel.of(work, travels=False, depot=depot).depot is None
+        depot.clear()
+        with pytest.raises(BakeryError, match="see the same `temp`") as caught:
+            parcel.opened()
+    assert caught.value.code == "B101"
 
 
 @pytest.mark.servers
