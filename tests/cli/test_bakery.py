@@ -11,7 +11,7 @@ from tests.cli.invocation import invoke
 
 FILE = """
 mine: {runner: local, workers: 1, options: {mode: single}, secrets: [edl-token]}
-far: {runner: dask, options: {scheduler: "tcp://127.0.0.1:1"}}
+far: {runner: dask, options: {scheduler: "tcp://127.0.0.1:1"}, shared_filesystem: true}
 """
 
 

@@ -55,7 +55,7 @@ def test_store_is_the_same(
 def test_an_error_of_an_input_is_told_as_locally(engine: NamedBakery, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     oisst_like(tmp_path / "in", 3)[1].write_bytes(b"CDF\x01 and then nothing")
-    work = Work("broken", str(write_recipe(tmp_path, **_plain())))
+    work = Work("broken", str(write_recipe(tmp_path, id="made-here", **_plain())))
     with pytest.raises(InputError) as caught:
         work.run(engine, tmp_path / "out")
     assert caught.value.code.startswith("I")
@@ -69,7 +69,7 @@ def test_inputs_that_disagree_are_told_as_locally(engine: NamedBakery, tmp_path:
     # In a process of its own: the file is open in no cache of this one.
     change = "import h5py, sys; f = h5py.File(sys.argv[1], 'r+'); f['lat'][3] = 5.5; f.close()"
     subprocess.run([sys.executable, "-c", change, str(path)], check=True)
-    work = Work("odd", str(write_recipe(tmp_path, **_plain())))
+    work = Work("odd", str(write_recipe(tmp_path, id="made-here", **_plain())))
     with pytest.raises(CombineError) as caught:
         work.run(engine, tmp_path / "out")
     assert "04.nc" in str(caught.value)

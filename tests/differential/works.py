@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from pangeo_forge.pipeline.engines import engine_of
 from pangeo_forge.recipe.bakery import Bakery, NamedBakery
 from pangeo_forge.recipe.load import load_recipe
+from pangeo_forge.recipe.scalars import size_in_bytes
 from pangeo_forge.runs.execution import run_recipe
 from pangeo_forge.runs.result import RunResult
 from pangeo_forge.runs.settings import RunSettings
@@ -40,13 +42,18 @@ class Work:
     """What each run sets in the recipe (``--set``)."""
     prune: int | None = None
     params: tuple[tuple[str, str], ...] = ()
+    max_memory: str = "2GB"
+    """Of one task: a process that does several at once gets as much for each."""
     asked: Callable[[RunResult], bool] = lambda result: True
     """Whether the run did what the work is there for."""
 
     def run(self, bakery: NamedBakery, target: Path, **more: Any) -> Path:
         """The store, made on a bakery."""
         store = target / f"{self.name}{self.ending}"
-        settings = RunSettings(target=str(store), cache=str(target / "cache"), bakery=bakery, prune=self.prune)
+        memory = size_in_bytes(self.max_memory) * engine_of(bakery).workforce.per_process
+        settings = RunSettings(
+            target=str(store), cache=str(target / "cache"), bakery=bakery, prune=self.prune, max_memory=memory
+        )
         for number, set_ in enumerate(self.runs):
             recipe = load_recipe(self.recipe, params=dict(self.params), set_=list(set_))
             result = run_recipe(recipe, replace(settings, **more))
@@ -89,7 +96,8 @@ def make_works(folder: Path) -> Sequence[Work]:
         ),
         Work(
             "two-pass",
-            made("two-pass", 12, target={"chunks": {"time": 12, "lat": 1, "lon": 1}}),
+            _wide(folder / "two-pass"),
+            max_memory="900kB",
             asked=lambda result: result.plan["passes"] == 2,
         ),
         Work("skip", made("skip", 4, inputs={"files": sorted(files), "concat": {"time": {}}, "on_missing": "skip"},
@@ -97,6 +105,20 @@ def make_works(folder: Path) -> Sequence[Work]:
         Work("reference", made("reference", 4, target={"format": "reference", "reference": {"format": "json"}}), ".json"),
         Work("icechunk", made("icechunk", 4, target={"format": "icechunk", "chunks": {"time": 2}}), ".icechunk"),
     ]  # fmt: skip
+
+
+def _wide(folder: Path, days: int = 24) -> str:
+    """Days of a grid whose target chunks cut across every file, in more bytes than a task may hold."""
+    (folder / "in").mkdir(parents=True)
+    rng = np.random.default_rng(1)
+    whole = {"zlib": True, "chunksizes": (1, 180, 360)}
+    for day in range(days):
+        values = rng.integers(0, 100, (1, 180, 360)).astype("i2")
+        ds = xr.Dataset(
+            {"rain": (("time", "lat", "lon"), values)}, {"time": ("time", [day], {"units": "days since 2000-01-01"})}
+        )
+        ds.to_netcdf(folder / "in" / f"{day:02d}.nc", engine="h5netcdf", encoding={"rain": whole})
+    return str(write_recipe(folder, inputs=DAYS, target={"chunks": {"time": days, "lat": 45, "lon": 90}}))
 
 
 def _split(path: Path) -> None:

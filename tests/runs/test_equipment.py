@@ -56,7 +56,13 @@ def test_mode_is_of_this_machine_only() -> None:
 def test_paths_of_this_machine_are_refused_where_workers_are_elsewhere(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     recipe = load_recipe(
-        str(write_recipe(tmp_path, inputs={"url": "in/{d}.nc", "concat": {"d": {"dim": "time", "values": ["02"]}}}))
+        str(
+            write_recipe(
+                tmp_path,
+                id="made-here",
+                inputs={"url": "in/{d}.nc", "concat": {"d": {"dim": "time", "values": ["02"]}}},
+            )
+        )
     )
     away = {
         "runner": "portable",
@@ -99,15 +105,15 @@ def test_a_package_for_a_location_that_is_not_installed_is_found(monkeypatch: py
 
 
 def test_a_session_refuses_before_it_opens_anything(tmp_path: Path) -> None:
-    recipe = load_recipe(str(write_recipe(tmp_path)))
-    where = bakery("d", runner="dask", options={"scheduler": "tcp://127.0.0.1:1"})
+    recipe = load_recipe(str(write_recipe(tmp_path, id="made-here")))
+    where = bakery("d", runner="dask", options={"scheduler": "tcp://127.0.0.1:1"}, shared_filesystem=True)
     with pytest.raises(BakeryError, match="B014"), opened_session(recipe, RunSettings(bakery=where)):
         pytest.fail("it was opened")
 
 
 def test_scratch_space_is_of_the_run_and_removed_at_its_end(tmp_path: Path) -> None:
     oisst_like(tmp_path, 1)
-    recipe = load_recipe(str(write_recipe(tmp_path)))
+    recipe = load_recipe(str(write_recipe(tmp_path, id="made-here")))
     where = bakery("b", runner="local", temp=str(tmp_path / "temp"))
     with opened_session(recipe, RunSettings(bakery=where)) as session:
         assert session.temp.url.startswith(f"{tmp_path}/temp/pangeo-forge-")

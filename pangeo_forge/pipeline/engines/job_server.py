@@ -14,13 +14,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from pangeo_forge.errors import BakeryError
 
 PATIENCE = 120.0
 """Seconds that a job server may take to start: a loaded machine needs half a minute for Java's."""
 _STARTED = re.compile(r"JobService started on [^\s:]+:(\d+)")
+_DIE_WITH_PARENT = 'exec 3<&0; (cat <&3 >/dev/null; kill -TERM 0) & exec "$@" </dev/null 3<&-'
+"""Our end of the pipe closes when this process ends, however: then the group is ended, too."""
 _SHOWN = 3
 """Lines of its log that an error shows."""
 
@@ -63,6 +64,8 @@ class JobServer:
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+            if process.stdin is not None:
+                process.stdin.close()
         if self._folder is not None:
             with contextlib.suppress(OSError):
                 self._folder.cleanup()
@@ -83,12 +86,11 @@ class JobServer:
         with self._log.open("wb") as log:
             # A group of its own: Ctrl-C must reach the driver only, which then cancels the job through this server.
             self._process = subprocess.Popen(  # noqa: S603 - our own command
-                filled,
+                ["/bin/sh", "-c", _DIE_WITH_PARENT, "sh", *filled],
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
             )
         latest = time.monotonic() + PATIENCE
         while time.monotonic() < latest:
@@ -136,12 +138,3 @@ def reachable(address: str, timeout: float = 5.0) -> str | None:
     except (OSError, ValueError) as error:
         return str(getattr(error, "strerror", None) or error)
     return None
-
-
-def _die_with_parent() -> None:
-    """Ask Linux to end this child when its parent is killed; other systems leave it to the parent's own end."""
-    with contextlib.suppress(Exception):
-        import ctypes
-
-        library: Any = ctypes.CDLL(None)
-        library.prctl(1, signal.SIGTERM)

@@ -58,7 +58,7 @@ def test_a_worker_that_is_killed_in_the_middle_is_replaced_and_the_store_is_the_
     (tmp_path / "in").mkdir()
     oisst_like(tmp_path / "in", 60)
     sections = {"inputs": {"glob": "in/*.nc", "concat": {"time": {}}}, "target": {"chunks": {"time": 1, "lat": 3}}}
-    work = Work("days", str(write_recipe(tmp_path, **sections)))
+    work = Work("days", str(write_recipe(tmp_path, id="made-here", **sections)))
     wanted = work.run(SINGLE, tmp_path / "single")
     with LocalCluster(
         n_workers=2, threads_per_worker=1, dashboard_address=None, memory_limit=0, silence_logs=50
