@@ -14,7 +14,7 @@ import pytest
 from pangeo_forge.errors import BakeryError
 from pangeo_forge.pipeline.engines import engine_of
 from pangeo_forge.pipeline.engines.java_runner import JavaEngine
-from pangeo_forge.pipeline.engines.job_server import PATIENCE, JobServer, _answers, _free_port, python_job_server
+from pangeo_forge.pipeline.engines.job_server import PATIENCE, JobServer, answers, free_port, python_job_server
 from pangeo_forge.recipe.bakery import NamedBakery
 from tests.cli.invocation import environment
 
@@ -43,7 +43,7 @@ def portable() -> Iterator[NamedBakery]:
 @contextmanager
 def pool() -> Iterator[NamedBakery]:
     """The same with a pool of workers that are processes of their own."""
-    port = _free_port()
+    port = free_port()
     module = "apache_beam.runners.worker.worker_pool_main"
     command = [sys.executable, "-m", module, f"--service_port={port}"]
     with portable() as made, _child(command, port):
@@ -111,7 +111,7 @@ def _child(command: list[str], port: int) -> Iterator[None]:
     process = subprocess.Popen(command, env=dict(environment()), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         latest = time.monotonic() + PATIENCE
-        while not _answers(port):
+        while not answers(port):
             assert process.poll() is None, "the pool of workers ended"
             assert time.monotonic() < latest, "the pool of workers does not start"
             time.sleep(0.05)

@@ -15,7 +15,7 @@ SINGLE = bakery("single", runner="local", options={"mode": "single"}, workers=1)
 THREADS = bakery("threads", runner="local", workers=2)
 PROCESSES = bakery("processes", runner="local", options={"mode": "processes"}, workers=2)
 NAMES = ["merge", "grib", "netcdf3", "append", "two-pass", "skip", "reference", "icechunk"]
-EVERY_PUSH = {("threads", "append"), ("threads", "two-pass"), ("processes", "icechunk")}
+EVERY_PUSH = {("threads", "append"), ("threads", "two-pass")}
 """Processes take seconds to start."""
 
 

@@ -81,7 +81,7 @@ class JobServer:
 
     def _start(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="pangeo-forge-job-server-")
-        port = _free_port()
+        port = free_port()
         filled = [part.format(port=port, folder=self._folder.name) for part in self.command]
         with self._log.open("wb") as log:
             # A group of its own: Ctrl-C must reach the driver only, which then cancels the job through this server.
@@ -97,7 +97,7 @@ class JobServer:
             if self._process.poll() is not None:
                 break
             told = _STARTED.search(self.log())
-            if told is not None or _answers(port):
+            if told is not None or answers(port):
                 self._endpoint = f"localhost:{told[1] if told else port}"
                 return
             time.sleep(0.05)
@@ -118,13 +118,15 @@ def python_job_server(where: str) -> JobServer:
     return JobServer([sys.executable, "-m", module, "--port={port}", staging], where)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody listens at."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
 
 
-def _answers(port: int) -> bool:
+def answers(port: int) -> bool:
+    """Whether somebody listens at a port of this machine."""
     with socket.socket() as tried:
         tried.settimeout(1)
         return tried.connect_ex(("127.0.0.1", port)) == 0
