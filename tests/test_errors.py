@@ -47,6 +47,8 @@ SHARED = {
     "T011": "as above",
     "T012": "as above",
     "T013": "as above",
+    "T040": "another run works on the dataset, which is no failure of a scheduled one",
+    "T051": "the recipe has changed; a feedstock may want all built anew then",
     "T034": "another run was faster",
     "T050": "there is nothing to append to",
     "T070": "cannot be referenced",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,25 +10,10 @@ from pydantic import Field, ValidationError
 from pangeo_forge.errors import RecipeErrors
 from pangeo_forge.recipe.problems import from_validation, to_errors
 from pangeo_forge.recipe.rules import check_written
-from pangeo_forge.recipe.scalars import Duration, Name, Scalar
+from pangeo_forge.recipe.scalars import Duration, Name, Names, Scalar
+from pangeo_forge.recipe.schedule import check_schedule
 from pangeo_forge.recipe.section import Section, form, problem, shown
-from pangeo_forge.recipe.source import read_source
-
-_CRON_FIELD = re.compile(r"(\*|[0-9]{1,2}|[A-Za-z]{3})(-([0-9]{1,2}|[A-Za-z]{3}))?(/[0-9]{1,2})?(,[0-9A-Za-z*/-]+)*\Z")
-_LIMITS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
-_FIELDS = ("minute", "hour", "day of month", "month", "day of week")
-
-
-def _cron(value: Any) -> Any:
-    hint = 'write five fields, minute hour day month weekday (UTC): "0 6 * * *"'
-    fields = value.split() if isinstance(value, str) else []
-    if len(fields) != 5:
-        raise problem("R090", f"{shown(value)} is not a cron schedule", hint)
-    for name, text, (low, high) in zip(_FIELDS, fields, _LIMITS, strict=True):
-        numbers = [int(n) for n in re.findall(r"(?<!/)\b[0-9]+", text)]
-        if not _CRON_FIELD.match(text) or any(not low <= n <= high for n in numbers):
-            raise problem("R090", f"{text!r} is not a {name} ({low}-{high})", hint)
-    return value
+from pangeo_forge.recipe.source import Source, read_source
 
 
 class StorageLocation(Section):
@@ -61,15 +45,40 @@ Location = Annotated[StorageLocation, *form(_location, _LOCATION_SCHEMA)]
 class Feedstock(Section):
     """Where and when one recipe runs."""
 
-    recipe: str = Field(min_length=1, description="The recipe's folder, or its id.", examples=["recipes/noaa-oisst"])
-    schedule: Annotated[str, *form(_cron, {"type": "string"})] | None = Field(
-        None, description="Cron, UTC. Without: only by hand.", examples=["0 6 * * *"]
+    recipe: str = Field(
+        min_length=1,
+        description="The recipe's folder or id; of a matrix, one of its ids, or the folder for all of them.",
+        examples=["recipes/noaa-oisst"],
+    )
+    datasets: Names | None = Field(
+        None, description="Of a recipe with a matrix: ids or patterns of those that run. Without: all."
+    )
+    schedule: Annotated[str, *form(check_schedule, {"type": "string"})] | None = Field(
+        None,
+        description="Cron, five fields, UTC; or `@once`: built once for each change of the recipe. "
+        "Without: only by hand.",
+        examples=["0 6 * * *"],
     )
     mode: Literal["append", "rebuild"] = Field("append", description="Add new inputs to the store, or write it anew.")
     bakery: Name = Field("local", description="A name in bakeries.yaml.")
     target: Location | None = Field(None, description="Root of the stores; overrides the bakery's.")
     parameters: dict[str, Scalar] = Field(default_factory=dict, description="Values for the recipe's parameters.")
-    timeout: Duration = Field("6h", description="Longest time of a run.")
+    timeout: Duration = Field("6h", description="Longest time of a run; then it is stopped.")
+    catch_up: Literal["latest", "all", "none"] = Field(
+        "latest",
+        description="Of slots that were missed: run the latest only, all in order, or none.",
+    )
+    grace: Duration = Field("2h", description="With catch_up none: how late a slot may begin and is not missed yet.")
+    retries: int = Field(2, ge=0, le=100, description="How often a slot is tried again after a failure that may pass.")
+    retry_delay: Duration = Field("1h", description="Wait before the first of them; doubled each time, up to a day.")
+    recipe_changed: Literal["fail", "rebuild"] = Field(
+        "fail", description="When an append finds that the recipe no longer fits the store: fail, or build anew."
+    )
+    keep: int | None = Field(None, ge=1, description="Versions to keep after a build; without: all.")
+    recheck: int | None = Field(
+        None, ge=0, description="Of the latest so many remote inputs it is asked whether they changed; without: all."
+    )
+    allow_python: bool = Field(False, description="The recipe's own Python hook may run.")
 
 
 def load_feedstock(path: str | Path) -> Feedstock:
@@ -79,6 +88,11 @@ def load_feedstock(path: str | Path) -> Feedstock:
     ------
     RecipeErrors: all that is wrong, each with its place.
     """
+    return read_feedstock(path)[0]
+
+
+def read_feedstock(path: str | Path) -> tuple[Feedstock, Source]:
+    """As :func:`load_feedstock`, with the place of everything in the file."""
     source = read_source(Path(path))
     data = source.data()
     problems = list(check_written(data))
@@ -88,4 +102,4 @@ def load_feedstock(path: str | Path) -> Feedstock:
         raise RecipeErrors(to_errors(problems + from_validation(error), source)) from None
     if problems:
         raise RecipeErrors(to_errors(problems, source))
-    return made
+    return made, source

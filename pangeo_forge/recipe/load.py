@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import difflib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from pangeo_forge.recipe.model import SECTIONS_THAT_AFFECT_DATA, Recipe
 from pangeo_forge.recipe.parameters import combinations, override, parameter_values, slug, substitute
 from pangeo_forge.recipe.problems import Problem, from_validation, to_errors
 from pangeo_forge.recipe.rules import check_sections, check_written
+from pangeo_forge.recipe.section import suggestion
 from pangeo_forge.recipe.source import Source, read_source
 
 
@@ -208,6 +209,23 @@ def load_recipe(
     raise RecipeError(f"the matrix makes {len(ids)} recipes", code="R081", where=found[0].locate("matrix"), hint=hint)
 
 
+def dataset_recipe(
+    path: str | Path, recipe_id: str, *, params: Mapping[str, str] | None = None, now: dt.date | None = None
+) -> Recipe:
+    """The recipe of that id among those that a file makes.
+
+    Raises
+    ------
+    RecipeErrors: all that is wrong; R080, the file makes none of that id.
+    """
+    made = load_recipes(path, params=params, now=now)
+    found = next((r for r in made if r.id == recipe_id), None)
+    if found is None:
+        hint = suggestion(recipe_id, [r.id for r in made])
+        raise RecipeError(f"the file makes no recipe {recipe_id!r}", code="R080", where=str(path), hint=hint)
+    return found
+
+
 def _of_matrix(
     name: str,
     error: RecipeError,
@@ -217,13 +235,28 @@ def _of_matrix(
     now: dt.date | None,
 ) -> Recipe:
     """The recipe ``cmip6-cesm2`` that the matrix of ``recipes/cmip6`` makes."""
+    for path in matrix_files(name, recipes_dir):
+        made = load_recipes(path, params=params, set_=set_, now=now)
+        match = next((r for r in made if r.id == Path(name).name), None)
+        if match is not None:
+            return match
+    raise error
+
+
+def matrix_files(name: str | Path, recipes_dir: str | Path = "recipes") -> Iterator[Path]:
+    """Recipe files whose matrix may make the recipe of that id: ``recipes/cmip6/recipe.yaml`` for ``cmip6-cesm2``."""
     parts = Path(name).name.split("-")
     folder = Path(name).parent if Path(name).parent != Path() else Path(recipes_dir)
     for n in range(len(parts) - 1, 0, -1):
         path = folder / "-".join(parts[:n]) / "recipe.yaml"
         if path.is_file():
-            made = load_recipes(path, params=params, set_=set_, now=now)
-            match = next((r for r in made if r.id == Path(name).name), None)
-            if match is not None:
-                return match
-    raise error
+            yield path
+
+
+def recipe_ids(data: Mapping[str, Any], values: Mapping[str, Any]) -> list[str]:
+    """Ids of the recipes that a file makes, without making them: one for each combination of its matrix."""
+    written = data.get("id")
+    if not isinstance(written, str):
+        return []
+    made = (substitute(written, {**values, **c}) if c else written for c in combinations(data))
+    return [slug(str(i)) if data.get("matrix") else str(i) for i in made]

@@ -114,6 +114,16 @@ def size_in_bytes(text: str | int) -> int:
     return int(float(match[1]) * base ** " KMGT".index(prefix[:1].upper() or " "))
 
 
+def duration_in_seconds(text: str | int | float) -> float:
+    """``60s``, ``5min``, ``6h`` or a number of seconds, as seconds."""
+    if not isinstance(text, str):
+        return float(text)
+    match = re.match(r"([0-9.]+)(ms|s|min|m|h|D|d)\Z", text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a duration")
+    return float(match[1]) * {"ms": 0.001, "s": 1, "min": 60, "m": 60, "h": 3600, "D": 86400, "d": 86400}[match[2]]
+
+
 def _size(value: Any) -> str | int:
     hint = "write a number and a unit: 50MB, 512KiB, 2GB"
     if isinstance(value, int) and not isinstance(value, bool) and value > 0:

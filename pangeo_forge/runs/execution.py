@@ -6,6 +6,7 @@ import datetime as dt
 import time
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 from uuid import uuid4
 
 from pangeo_forge import progress
@@ -17,6 +18,7 @@ from pangeo_forge.runs.build import build
 from pangeo_forge.runs.entries import is_current, refresh_entry
 from pangeo_forge.runs.equipment import equipped
 from pangeo_forge.runs.lease import held
+from pangeo_forge.runs.occasion import Occasion
 from pangeo_forge.runs.place import Place, new_run_id, refuse_inputs
 from pangeo_forge.runs.records import failure, write_record
 from pangeo_forge.runs.replacement import replace_whole
@@ -36,8 +38,9 @@ def run_recipe(
     front_end: progress.Progress | None = None,
     *,
     now: dt.datetime | None = None,
+    occasion: Occasion | None = None,
 ) -> RunResult:
-    """Turn a recipe's inputs into a verified store.
+    """Turn a recipe's inputs into a verified store; ``occasion`` is the slot of a schedule that the run serves.
 
     Raises
     ------
@@ -46,8 +49,8 @@ def run_recipe(
     """
     settings = settings or RunSettings()
     began = now or dt.datetime.now(dt.UTC)
-    with opened_session(recipe, settings, front_end, now=began.date()) as session:
-        return _run(session, began)
+    with opened_session(recipe, settings, front_end, now=(occasion and occasion.date) or began.date()) as session:
+        return _run(session, began, occasion)
 
 
 def dry_run_recipe(
@@ -73,7 +76,7 @@ def dry_run_recipe(
             Scratch(folder, found.temp_options).clear()
 
 
-def _run(session: Session, began: dt.datetime) -> RunResult:
+def _run(session: Session, began: dt.datetime, occasion: Occasion | None) -> RunResult:
     recipe, settings = session.recipe, session.settings
     run_id = new_run_id(began, recipe.fingerprint())
     check_ending(settings.target, recipe.target)
@@ -81,12 +84,14 @@ def _run(session: Session, began: dt.datetime) -> RunResult:
     refuse_inputs(place, session.pattern)
     started = time.perf_counter()
     with held(place.objects, run_id, steal=settings.steal_lease) as lease:
+        if occasion is not None and occasion.confirm is not None:
+            occasion.confirm(place.objects)
         try:
             result = _build_or_append(Run(session, place, lease, run_id, began, started))
         except BaseException as error:
-            _record_failure(session, place, run_id, began, time.perf_counter() - started, error)
+            _record_failure(session, place, run_id, began, time.perf_counter() - started, error, occasion)
             raise
-        write_record(place.objects, run_id, {**result.to_json(), "token": lease.token})
+        write_record(place.objects, run_id, {**result.to_json(), "token": lease.token, **_served(occasion)})
         if settings.keep is not None and place.store is None and result.published:
             prune_versions(place, settings.keep)
     return result
@@ -115,11 +120,21 @@ def _build_or_append(run: Run) -> RunResult:
 
 
 def _record_failure(
-    session: Session, place: Place, run_id: str, began: dt.datetime, seconds: float, error: BaseException
+    session: Session,
+    place: Place,
+    run_id: str,
+    began: dt.datetime,
+    seconds: float,
+    error: BaseException,
+    occasion: Occasion | None,
 ) -> None:
-    recipe = session.recipe
+    recipe, error = session.recipe, error if occasion is None else occasion.cause(error)
     warnings, work = tuple(session.warnings), session.worklog.to_json()
     document = failure(recipe.id, recipe.fingerprint(), run_id, began.isoformat(), seconds, error, warnings, work)
     # The error itself is what the user must see, also when the store takes no record of it.
     with suppress(PangeoForgeError, OSError):
-        write_record(place.objects, run_id, document)
+        write_record(place.objects, run_id, {**document, **_served(occasion)})
+
+
+def _served(occasion: Occasion | None) -> dict[str, Any]:
+    return {} if occasion is None else occasion.to_json()

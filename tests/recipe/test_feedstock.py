@@ -38,7 +38,7 @@ def test_bakeries(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("recipe: x\nschedule: daily\n", r"f\.yaml:2:11: schedule: 'daily' is not a cron schedule.*R090"),
-        ('recipe: x\nschedule: "61 * * * *"\n', "is not a minute"),
+        ('recipe: x\nschedule: "61 * * * *"\n', "is no minute"),
         ("recipe: x\nmode: apend\n", "did you mean append"),
         ("schedule: null\n", "'recipe' is missing"),
         ("recipe: x\ntarget: 5\n", "R091"),
