@@ -206,14 +206,14 @@ def _check_selection(feedstock: Feedstock, run: set[str], jumps: bool) -> None:
 
 def test_a_quiet_year_runs_each_slot_once() -> None:
     """Nothing goes wrong but the ticks: each slot is run once, or passed over as declared."""
-    for feedstock in _simulate(21, 365, jumps=False, trouble=0.0):
+    for feedstock in _simulate(9, 365, jumps=False, trouble=0.0):
         assert all(number == 1 and outcome == "done" for _, number, outcome in feedstock.runs)
         assert len(feedstock.runs) == len({s for s, _, _ in feedstock.runs}) == _check(feedstock, jumps=False)
 
 
 @pytest.mark.parametrize("jumps", [False, True], ids=["clocks-right", "clocks-jump"])
 def test_a_month_of_troubles(jumps: bool) -> None:
-    assert sum(_check(f, jumps=jumps) for f in _simulate(105, 31, jumps=jumps, trouble=0.3)) > 3000
+    assert sum(_check(f, jumps=jumps) for f in _simulate(63, 31, jumps=jumps, trouble=0.3)) > 1000
 
 
 @pytest.mark.long
@@ -227,13 +227,13 @@ def test_a_year_of_five_hundred(jumps: bool) -> None:
 
 
 def test_local_time_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two months about the change to summer time, in zones that have one: the same runs as in UTC."""
-    plain = [f.runs for f in _simulate(21, 120, jumps=True, trouble=0.3)]
-    for zone in ("Europe/Berlin", "America/New_York"):
+    """Two months about the change to summer time, in a zone that has it: the same runs as in UTC."""
+    plain = [f.runs for f in _simulate(5, 100, jumps=True, trouble=0.3)]
+    for zone in ("Europe/Berlin",):
         monkeypatch.setenv("TZ", zone)
         time.tzset()
         try:
-            assert [f.runs for f in _simulate(21, 120, jumps=True, trouble=0.3)] == plain
+            assert [f.runs for f in _simulate(5, 100, jumps=True, trouble=0.3)] == plain
         finally:
             monkeypatch.undo()
             time.tzset()
