@@ -10,6 +10,7 @@ from typing import Any
 
 from pangeo_forge.ci.decision import Decision, Policy, decide, slot_name
 from pangeo_forge.ci.feedstocks import Broken, Dataset, Feedstocks
+from pangeo_forge.ci.job import storage_options
 from pangeo_forge.ci.standing import read_standing
 from pangeo_forge.errors import AutomationError, PangeoForgeError, RecipeErrors
 from pangeo_forge.recipe.load import dataset_recipe
@@ -76,7 +77,9 @@ class Agenda:
 
 def place_of(dataset: Dataset) -> Place:
     """Where a dataset's records are."""
-    return Place.of(dataset.target, dataset.id, dataset.target_options)
+    location = dataset.location
+    options = {} if location is None else storage_options(location.model_dump(), dataset.bakery)
+    return Place.of(dataset.target, dataset.id, options)
 
 
 def policy_of(dataset: Dataset, now: datetime) -> Policy:

@@ -243,7 +243,7 @@ def _keep_record(dataset: Dataset, job: Job, ran: Ran, began: dt.datetime) -> No
             if (name.slot, name.attempt) == (job.slot, job.attempt) and (name.began or began) >= began:
                 return
         run_id = new_run_id(began, "00000000")
-        document = failure(dataset.id, "", run_id, began.isoformat(), ran.seconds, error, ())
+        document = failure(dataset.id, "", run_id, began.isoformat(), ran.seconds, error, (), {})
         write_record(objects, run_id, {**document, **occasion.to_json()})
 
 

@@ -61,11 +61,10 @@ def run(job: Job, deadline: float) -> dict[str, Any]:
     # Engines and array libraries take seconds to import: a recipe that is wrong is told before.
     from pangeo_forge.runs.execution import run_recipe
     from pangeo_forge.runs.progress_lines import Lines
-    from pangeo_forge.runs.settings import RunSettings
 
     lines = Lines()
     lines.note(f"{recipe.id}: {recipe.title}")
-    settings = RunSettings(**job.settings)
+    settings = job.run_settings()
     occasion = job.occasion(deadline)
     try:
         result = run_recipe(recipe, settings, lines, occasion=occasion)

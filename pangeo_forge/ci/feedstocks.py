@@ -6,6 +6,7 @@ One broken feedstock never stands in the way of the others.
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -13,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from pangeo_forge.errors import AutomationError, PangeoForgeError, RecipeError, RecipeErrors
-from pangeo_forge.recipe.feedstock import Bakery, Feedstock, load_bakeries, read_feedstock
+from pangeo_forge.recipe.bakery import LOCAL, VARIABLE, NamedBakery, builtin, load_bakeries
+from pangeo_forge.recipe.feedstock import Feedstock, StorageLocation, read_feedstock
 from pangeo_forge.recipe.load import find_recipe, matrix_files, recipe_ids
 from pangeo_forge.recipe.parameters import parameter_values
 from pangeo_forge.recipe.schedule import ONCE
@@ -35,7 +37,7 @@ class Dataset:
     """The feedstock's name: its file's, without ``.yaml``."""
     recipe: Path
     made: Feedstock
-    bakery: Bakery
+    bakery: NamedBakery
     source: Source = field(repr=False)
     """The feedstock's file."""
 
@@ -47,14 +49,13 @@ class Dataset:
     @property
     def target(self) -> str | None:
         """Root of the stores, or the store itself; None: the default of ``run``."""
-        location = self.made.target or self.bakery.target
+        location = self.location
         return None if location is None else location.url
 
     @property
-    def target_options(self) -> dict[str, Any]:
-        """fsspec options of the target."""
-        location = self.made.target or self.bakery.target
-        return {} if location is None else dict(location.storage_options)
+    def location(self) -> StorageLocation | None:
+        """The target as it is written: the feedstock's own, else its bakery's."""
+        return self.made.target or self.bakery.made.target
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -155,14 +156,17 @@ def feedstock_files(folder: Path) -> list[Path]:
     return sorted(p for p in (folder / FOLDER).glob("*.yaml") if p.name != BAKERIES)
 
 
-def read_bakeries(folder: Path) -> dict[str, Bakery]:
-    """The bakeries of a project; ``local`` is there without being written."""
-    path = folder / FOLDER / BAKERIES
-    known = {"local": Bakery.model_validate({"runner": "local"})}
-    return {**known, **load_bakeries(path)} if path.is_file() or path.is_symlink() else known
+def read_bakeries(folder: Path) -> dict[str, NamedBakery]:
+    """The bakeries of a project, or of the file that PANGEO_FORGE_BAKERIES names; ``local`` is there without being
+    written."""
+    path = Path(os.environ.get(VARIABLE) or folder / FOLDER / BAKERIES)
+    known = {LOCAL: builtin()}
+    if path.is_file() or path.is_symlink():
+        known |= {name: NamedBakery(name, made, str(path)) for name, made in load_bakeries(path).items()}
+    return known
 
 
-def _read(path: Path, folder: Path, bakeries: Mapping[str, Bakery]) -> tuple[list[Dataset], list[AutomationError]]:
+def _read(path: Path, folder: Path, bakeries: Mapping[str, NamedBakery]) -> tuple[list[Dataset], list[AutomationError]]:
     made, source = read_feedstock(path)
     bakery = bakeries.get(made.bakery)
     if bakery is None:

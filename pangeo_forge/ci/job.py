@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -11,8 +12,11 @@ from pangeo_forge.ci.decision import Decision, Policy, decide, slot_time
 from pangeo_forge.ci.feedstocks import Dataset
 from pangeo_forge.ci.standing import standing_from
 from pangeo_forge.errors import AutomationError
+from pangeo_forge.inputs.fetch.storage_options import BoundSecrets, StorageOptions
+from pangeo_forge.recipe.bakery import NamedBakery, builtin, find_bakery
 from pangeo_forge.recipe.feedstock import Feedstock
 from pangeo_forge.runs.occasion import Occasion
+from pangeo_forge.runs.settings import RunSettings
 from pangeo_forge.targets.objects import ObjectStore
 
 
@@ -33,8 +37,12 @@ class Job:
     now: str
     """The time at which the decision was made."""
     parameters: Mapping[str, str] = field(default_factory=dict)
-    settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    """Of :class:`~pangeo_forge.runs.settings.RunSettings`."""
+    bakery: str | None = None
+    """``FILE:NAME``; None: this machine, as it is."""
+    target: Mapping[str, Any] | None = None
+    """The feedstock's own; None: the bakery's."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Of :class:`~pangeo_forge.runs.settings.RunSettings`. Like all of a job it holds no secret."""
     timeout: str = ""
     rebuild_when_changed: bool = False
 
@@ -53,10 +61,20 @@ class Job:
             decision.attempt,
             now.isoformat(),
             dataset.parameters,
+            f"{os.path.abspath(dataset.bakery.where)}:{dataset.bakery.name}" if dataset.bakery.where else None,
+            None if made.target is None else made.target.model_dump(),
             settings_of(dataset),
             str(made.timeout),
             made.recipe_changed == "rebuild",
         )
+
+    def run_settings(self) -> RunSettings:
+        """How it is run."""
+        bakery = builtin() if self.bakery is None else find_bakery(self.bakery)
+        more: dict[str, Any] = dict(self.settings)
+        if self.target is not None:
+            more |= {"target": self.target["url"], "target_options": storage_options(self.target, bakery)}
+        return RunSettings(bakery=bakery, **more)
 
     @property
     def date(self) -> dt.date:
@@ -103,24 +121,22 @@ class Job:
 
 
 def settings_of(dataset: Dataset) -> dict[str, Any]:
-    """How a dataset's feedstock and bakery want it run."""
-    made, bakery = dataset.made, dataset.bakery
-    if bakery.runner != "local":
-        raise AutomationError(
-            f"bakery: {made.bakery!r} runs on {bakery.runner}, which scheduled runs cannot use yet",
-            code="A033",
-            where=dataset.source.locate(("bakery",)),
-            hint="name a bakery whose runner is local",
-        )
+    """How a feedstock wants its dataset run, beside what its bakery says."""
+    made = dataset.made
     given = {
-        "target": dataset.target,
-        "target_options": dataset.target_options,
-        "cache": None if bakery.cache is None else bakery.cache.url,
-        "max_memory": bakery.max_memory,
-        "workers": bakery.workers,
         "rebuild": made.mode == "rebuild",
         "keep": made.keep,
         "recheck": made.recheck,
         "allow_python": made.allow_python,
     }
-    return {name: value for name, value in given.items() if value not in (None, {}, False)}
+    return {name: value for name, value in given.items() if value not in (None, False)}
+
+
+def storage_options(location: Mapping[str, Any], bakery: NamedBakery) -> StorageOptions:
+    """fsspec options of a location; its secrets are looked up where they are used."""
+    return StorageOptions(
+        location["storage_options"],
+        url=location["url"],
+        secret=location["secret"],
+        secrets=BoundSecrets(bakery.made.secrets),
+    )
