@@ -38,7 +38,7 @@ SHARED = {
     "I001": "several inputs failed",
     "I111": "the reader raises it, init asks for it",
     "I301": "the fetcher raises it, prepare asks for it",
-    "I306": "automation tells a refusal from a fault",
+    "I306": "raised by the guard; probing and automation tell it from a fault",
     "I309": "as I306",
     "I310": "as I306",
     "I312": "as I306",

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 READERS = ("I1", "I2")
 """Codes of what reads files, by which a damaged copy shows."""
+FORBIDDEN = "I306"
 FETCH_BATCH = 64
 """Inputs that a worker asks the fetcher for at a time."""
 
@@ -165,9 +166,17 @@ class Archive:
         return Cost() if self._is_remote_store(item) else self.fetcher.cost(item.url, item.label)
 
     def ask(self, items: Sequence[PatternItem]) -> tuple[list[str], list[int]]:
-        """Labels of those inputs that do not exist or cannot be reached, and sizes of the others; nothing is fetched."""
+        """Labels of those inputs that do not exist or cannot be reached, and sizes of the others; nothing is fetched.
+
+        Raises
+        ------
+        InputError: I306, an untrusted recipe leads where it may not (what is forbidden is not absent).
+        """
         asked = [item for item in items if not self._is_remote_store(item)]
         answers = self.fetcher.ask_all([(i.url, i.label) for i in asked])
+        for failed in answers:
+            if isinstance(failed, FailedInput) and failed.code == FORBIDDEN:
+                raise _as_error(failed)
         absent = [f"{f.label}: {f.message}" for f in answers if isinstance(f, FailedInput)]
         return absent, [r.size for r in answers if not isinstance(r, FailedInput) and r.size is not None]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -67,6 +68,10 @@ def _when(model: Any) -> dict[str, Any]:
     return {"when": model.when} if getattr(model, "when", None) else {}
 
 
+MOST_INPUTS = 10**12
+"""Of a pattern; Python counts no sequence of more than 2**63."""
+
+
 class _Builder:
     """The parts of a pattern; holds what all of them need."""
 
@@ -114,6 +119,10 @@ class _Builder:
             raise PlanError(message, code="P122", where=self.where, hint="write its values: a list or a range")
         template = parse_template(self.data["url"], f"{self.where}.url")
         keys = [tuple(PatternKey(n, v, d) for n, d, v in group if v is not None) for group in (concat, merge)]
+        count = math.prod(len(key) for group in keys for key in group)
+        if count > MOST_INPUTS:
+            hint = "is each value of each key meant to meet all values of the others?"
+            raise PlanError(f"the keys make {count:.3g} inputs, more than can be counted", code="P127", where=self.where, hint=hint)  # fmt: skip
         return keys[0], keys[1], TemplateLocations(template, self.folder)
 
     def listed(self, kind: str, concat: _Keys, merge: _Keys, empty: Sequence[str]) -> _Expanded:

@@ -8,7 +8,7 @@ Codes of this package (append-only)::
     P104 value and format disagree  P114 unknown calendar           P124 index out of range
     P105 template arithmetic        P115 end is not on the grid     P125 `missing` or `exclude` names no value
     P106 rendered text too long     P116 start after end            P126 inputs section as a whole
-    P107 member or URL chain
+    P107 member or URL chain        P127 more inputs than can be counted
 
     I601 nothing found              I604 HTTP error                 I607 table (csv)
     I602 too many                   I605 not an index               I608 catalog (STAC, CMR)

@@ -6,6 +6,7 @@ is handed out after each step.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -234,7 +235,11 @@ class _Review:
 
 
 def _verdict(error: Exception) -> str:
-    return "refused" if isinstance(error, PangeoForgeError) and error.code in REFUSALS else "failed"
+    if not isinstance(error, PangeoForgeError):
+        return "failed"
+    # An error of several inputs names the code of each.
+    named = {error.code, *re.findall(r"\[([A-Z]\d{3})\]", error.message)} if error.code == "I001" else {error.code}
+    return "refused" if named & set(REFUSALS) else "failed"
 
 
 def _snippet(recipe: Recipe) -> str:
