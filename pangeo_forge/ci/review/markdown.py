@@ -146,7 +146,7 @@ def _difference(recipe: RecipeReport, most: int) -> Iterator[str]:
         return
     effects = {
         "none": "Published data stay as they are.",
-        "append": "The next scheduled run appends; what is published stays.",
+        "append": "The next run compares the inputs with the store and appends what is new.",
         "rebuild": "⚠️ **Published stores must be built anew.**",
     }
     yield "#### What changes"

@@ -35,6 +35,7 @@ _KEPT = (
     "COVERAGE_PROCESS_START",
 )
 """What of the environment a check sees: no token, no credential, no home."""
+CHILD = ("-m", "pangeo_forge.ci.review.child")
 _PAUSE = 0.2
 _LOG_TAIL = 4000
 
@@ -51,8 +52,8 @@ def check_job(job: Job, left: float) -> list[RecipeReport]:
     seconds = min(job.rules.timeout, left)
     began = time.monotonic()
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(  # -P: no module is taken from the folder that it runs in
-            [sys.executable, "-P", "-m", "pangeo_forge.ci.review.child"],
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module; -P: none of the folder that it runs in
+            [sys.executable, "-P", *CHILD],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -166,7 +167,7 @@ def _reports(job: Job, path: Path, fault: Problem | None, spent: float) -> list[
     """What the process knew when it ended."""
     try:
         found = [RecipeReport.model_validate_json(json.dumps(r)) for r in json.loads(path.read_bytes())]
-    except (OSError, ValueError, ValidationError):
+    except (OSError, ValueError, TypeError, ValidationError):
         found = []
     if not found:
         found = [blank(job, "unchecked")]

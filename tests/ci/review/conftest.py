@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.ci.review.served import Site
+from tests.publish.conftest import without_beam
+
+__all__ = ["without_beam"]
 
 
 @pytest.fixture(scope="session")
