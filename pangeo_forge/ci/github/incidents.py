@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -72,6 +73,12 @@ def outcomes(document: Mapping[str, Any]) -> list[Failure | Recovery]:
         text = "\n".join(error_text(e) for e in errors)
         found.append(Failure(str(broken["feedstock"]), at, "", _code(errors[0]), text))
     return found
+
+
+def cut_off(name: str) -> Failure:
+    """A run that left no result: its machine was stopped."""
+    text = "the run was cut off: its machine was stopped, or ran out of time or memory; see its log [A141]"
+    return Failure(name, dt.datetime.now(dt.UTC).isoformat(timespec="seconds"), "", "A141", text)
 
 
 def error_text(error: Mapping[str, Any]) -> str:

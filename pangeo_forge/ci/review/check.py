@@ -110,14 +110,14 @@ def exit_code(report: CheckReport) -> int:
     return 0 if report.ok else 1
 
 
-def notes_of(reports: Sequence[RecipeReport], prefix: str = "") -> list[str]:
+def notes_of(reports: Sequence[RecipeReport]) -> list[str]:
     """Workflow commands that show errors and warnings beside the lines of the files."""
     made = []
     for report in reports:
         for problem in report.problems:
             text = problem.message.strip().splitlines()[0] if problem.message.strip() else problem.code
             text = f"{text}; {problem.hint}" if problem.hint else text
-            file = f"{prefix}{problem.file or report.path}"
+            file = problem.file or report.path
             title = f"{report.id}: {problem.code}"
             made.append(annotation(problem.level, text, file=file, line=problem.line, title=title))
     return made[:50]

@@ -95,7 +95,7 @@ def check(recipes: tuple[str, ...], base: str | None, output: str, as_json: bool
             proposal = proposal_of_recipes(recipes, place, rules)
         report = check_proposal(proposal, rules, Path(output), lambda line: _tell(line, as_json))
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        _tell_workflow(report, notes_of(report.recipes, os.environ.get("PANGEO_FORGE_CHECKOUT", "")), Path(output))
+        _tell_workflow(report, notes_of(report.recipes), Path(output))
     if as_json:
         click.echo(report.to_json(), nl=False)
     else:

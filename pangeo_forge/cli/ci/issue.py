@@ -15,8 +15,9 @@ from pangeo_forge.cli.options import json_option
 def issue(results: tuple[str, ...], as_json: bool) -> None:
     """Open, update or close the issues of datasets whose scheduled runs fail or succeed again.
 
-    RESULT is what `ci run-due --json` printed to a file. There is one open issue for a dataset at most; the keepers of its
-    recipe are named in it. Runs that were left alone change nothing.
+    RESULT is what `ci run-due --json` printed to a file; one that holds nothing is a run that was cut off, of the dataset
+    that the file is named by. There is one open issue for a dataset at most; the keepers of its recipe are named in it.
+    Runs that were left alone change nothing.
 
     \b
     Example:
@@ -26,14 +27,14 @@ def issue(results: tuple[str, ...], as_json: bool) -> None:
     from pathlib import Path
 
     from pangeo_forge.ci.github.client import GitHub
-    from pangeo_forge.ci.github.incidents import outcomes, settle
+    from pangeo_forge.ci.github.incidents import cut_off, outcomes, settle
     from pangeo_forge.errors import AutomationError
 
     found = []
     for name in results:
         try:
-            document = json.loads(Path(name).read_bytes())
-            found += outcomes(document)
+            data = Path(name).read_bytes()
+            found += outcomes(json.loads(data)) if data.strip() else [cut_off(Path(name).stem)]
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise AutomationError(
                 f"it is no result of `ci run-due --json`: {type(error).__name__}",

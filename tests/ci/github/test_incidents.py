@@ -122,7 +122,7 @@ def test_errors_are_text(settle, standin: Standin) -> None:
 
 
 def test_a_long_history_is_bounded(settle, standin: Standin) -> None:
-    for hour in range(30):
+    for hour in range(22):
         settle(ran("failed", message="x" * 20_000), at=f"2026-01-02T{hour % 24:02d}:{hour:02d}:00+00:00")
     assert standin.issues[0]["body"].count("| I301 |") == 20
     assert len(standin.issues[0]["body"]) < 20_000
@@ -137,7 +137,14 @@ def test_keepers_of_the_recipe_are_told(settle, standin: Standin, tmp_path: Path
     assert "Kept by @somebody." in standin.issues[0]["body"]
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"ran": 3}', '{"ran": [{}]}'])
+def test_a_run_that_was_cut_off(tmp_path: Path, standin: Standin) -> None:
+    (tmp_path / "one.json").write_text("")
+    assert invoke("ci", "issue", tmp_path / "one.json", "--json").json["issues"][0]["action"] == "opened"
+    assert standin.issues[0]["title"] == "one: scheduled run failed"
+    assert "[A141]" in standin.issues[0]["body"]
+
+
+@pytest.mark.parametrize("text", ["[]", "{", '{"ran": 3}', '{"ran": [{}]}'])
 def test_what_is_no_result(tmp_path: Path, standin: Standin, text: str) -> None:
     (tmp_path / "r.json").write_text(text)
     got = invoke("ci", "issue", tmp_path / "r.json", "--json")
