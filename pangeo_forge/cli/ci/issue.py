@@ -27,10 +27,10 @@ def issue(results: tuple[str, ...], as_json: bool) -> None:
     from pathlib import Path
 
     from pangeo_forge.ci.github.client import GitHub
-    from pangeo_forge.ci.github.incidents import cut_off, outcomes, settle
+    from pangeo_forge.ci.github.incidents import Failure, Recovery, cut_off, outcomes, settle
     from pangeo_forge.errors import AutomationError
 
-    found = []
+    found: list[Failure | Recovery] = []
     for name in results:
         try:
             data = Path(name).read_bytes()
