@@ -72,7 +72,9 @@ def main(argv: list[str] | None = None) -> None:
     arguments = [a for a in arguments if a != "--debug"]
     as_json = "--json" in arguments
     try:
-        code = app.main(args=["--debug", *arguments] if debug else arguments, standalone_mode=False)
+        # The command is all that this process does, unless somebody has called it with arguments of his own.
+        about = {"lean": argv is None}
+        code = app.main(args=["--debug", *arguments] if debug else arguments, standalone_mode=False, obj=about)
     except click.exceptions.Abort:
         _fail("stopped", as_json, {"code": "U130"})
         # Threads of the engine that are torn away from their work print what they think of it.

@@ -100,7 +100,7 @@ def settings_from(given: dict[str, Any]) -> Any:
         workers=given["workers"],
         mode=given["mode"],
         bakery=given["bakery"],
-        lean=True,
+        lean=bool((click.get_current_context().obj or {}).get("lean")),
         target_options=storage_options(given.get("storage", ())),
         make_latest=given.get("make_latest", False),
         overwrite=given.get("overwrite", False),

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from pangeo_forge.cli import main
 
@@ -36,7 +37,8 @@ def invoke(*arguments: object) -> Invocation:
     """``pangeo-forge ARGUMENTS`` in this process."""
     out, err = io.StringIO(), io.StringIO()
     code: Any = None
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    # What a command sets in the environment is for its own process.
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), mock.patch.dict(os.environ):
         try:
             main([str(a) for a in arguments])
         except SystemExit as stop:

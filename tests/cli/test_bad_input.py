@@ -261,7 +261,8 @@ def test_disk_that_fills_up(archive: Archive, monkeypatch: pytest.MonkeyPatch) -
     real = os.write
 
     def full(handle: int, data: memoryview) -> int:
-        if len(data) > 1500:
+        # The disk of the target, not that of the scratch folder.
+        if len(data) > 1500 and os.readlink(f"/proc/self/fd/{handle}").startswith(str(archive.folder)):
             raise OSError(errno.ENOSPC, "No space left on device")
         return real(handle, data)
 
@@ -323,15 +324,17 @@ def test_input_that_vanishes_between_scan_and_write(archive: Archive, monkeypatc
 def test_wrong_values_are_found_by_the_sample(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     """A fault of our own: the writer stores other values than the inputs hold."""
     from pangeo_forge.pipeline.write_task import TaskWriter
+    from pangeo_forge.plan import Task
+    from pangeo_forge.progress import Reporter
 
     real = TaskWriter._read_inputs
 
-    def wrong(self: TaskWriter, task: object) -> object:
-        blocks, opened = real(self, task)  # type: ignore[arg-type]
-        for array, _, block in blocks:
+    def wrong(self: TaskWriter, task: Task, tell: Reporter) -> object:
+        found = real(self, task, tell)
+        for array, _, block in found[0]:
             if array.name == "ta":
                 block[...] = np.roll(block, 1, axis=0)
-        return blocks, opened
+        return found
 
     monkeypatch.setattr(TaskWriter, "_read_inputs", wrong)
     expect_error(archive.run(), archive, "V001", "sample of ta", "differ")
