@@ -19,7 +19,7 @@ from pangeo_forge.inputs.fetch.address import local_path, redact_url
 from pangeo_forge.inputs.fetch.storage_options import BoundSecrets
 from pangeo_forge.inputs.fetch.watch import FetchWatch
 from pangeo_forge.inputs.lazy import ArraySource, Locator
-from pangeo_forge.inputs.openers import Outline, open_outline, opened, placed, unwrapped_path
+from pangeo_forge.inputs.openers import Outline, naming, open_outline, opened, placed, unwrapped_path
 from pangeo_forge.inputs.source import InputSource, OpenOptions
 from pangeo_forge.progress import Channel, at
 
@@ -194,7 +194,8 @@ class Archive:
     @contextmanager
     def dataset(self, item: PatternItem) -> Iterator[xr.Dataset]:
         """An input as a dataset, as stored, with the recipe's transforms applied (lazily)."""
-        with opened(self._source(item), self._options_of(item)) as raw:
+        source = self._source(item)
+        with naming(source), opened(source, self._options_of(item)) as raw:
             yield self._transformed(raw, item)
 
     @contextmanager
@@ -204,25 +205,30 @@ class Archive:
             with self.dataset(item) as ds:
                 yield ds
         else:
-            yield open_outline(self._source(item), self._options_of(item))
+            source = self._source(item)
+            with naming(source):
+                yield open_outline(source, self._options_of(item))
 
     @contextmanager
     def plain_dataset(self, item: PatternItem) -> Iterator[xr.Dataset]:
         """The same input along another code path: xarray's own engine for its format, where there is one."""
         from pangeo_forge.dataset.plain import opened_plainly
 
-        with opened_plainly(self._source(item), self._options_of(item)) as raw:
+        source = self._source(item)
+        with naming(source), opened_plainly(source, self._options_of(item)) as raw:
             yield self._transformed(raw, item)
 
-    def arrays(self, item: PatternItem, locators: Sequence[Locator], threads: int = 1) -> list[ArraySource]:
+    @contextmanager
+    def arrays(self, item: PatternItem, locators: Sequence[Locator], threads: int = 1) -> Iterator[list[ArraySource]]:
         """Stored arrays of an input, without opening the dataset: for reading raw chunks."""
         source = self._source(item)
-        if source.path is None:
-            raise ValueError(f"{source.where} has no local copy to read raw chunks from")
-        path = unwrapped_path(source, self._options_of(item)) or source.path
-        found = self._array_cache.get(locators[0].kind, path, [entry.array for entry in locators])
-        arrays = [found[entry.array] for entry in locators]
-        return [a.with_threads(threads) if threads > 1 and hasattr(a, "with_threads") else a for a in arrays]
+        with naming(source):
+            if source.path is None:
+                raise ValueError(f"{source.where} has no local copy to read raw chunks from")
+            path = unwrapped_path(source, self._options_of(item)) or source.path
+            found = self._array_cache.get(locators[0].kind, path, [entry.array for entry in locators])
+            arrays = [found[entry.array] for entry in locators]
+            yield [a.with_threads(threads) if threads > 1 and hasattr(a, "with_threads") else a for a in arrays]
 
     def reading(self, item: PatternItem, read: Callable[[], T]) -> T:
         """What ``read`` returns, which opens an input or reads of it; once more where its copy in the cache was damaged.
@@ -255,7 +261,7 @@ class Archive:
 
     @cached_property
     def _array_cache(self) -> ArrayCache:
-        return ArrayCache()
+        return ArrayCache(limits=self.options.limits)
 
     def _source(self, item: PatternItem) -> InputSource:
         fetched = self.fetch(item)

@@ -173,11 +173,9 @@ def _together(source: InputSource, options: OpenOptions, groups: list[str]) -> s
 
 
 def _groups(path: str) -> list[str]:
-    import h5py
+    from pangeo_forge.inputs.openers.hdf5_group import group_paths
 
-    found: list[str] = []
-    with h5py.File(path, "r") as file:
-        file.visititems(lambda name, node: found.append("/" + name) if isinstance(node, h5py.Group) else None)
+    found: list[str] = OpenOptions().limits.call(group_paths, path, where=path)
     return found[:50]
 
 

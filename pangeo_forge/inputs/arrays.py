@@ -9,19 +9,23 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 
 from pangeo_forge.errors import InputError, InternalError
+from pangeo_forge.inputs.isolation import Limits
 from pangeo_forge.inputs.lazy import ArraySource
 
-Opener = Callable[[str, Sequence[str]], Mapping[str, ArraySource]]
+Opener = Callable[[str, Sequence[str], Limits], Mapping[str, ArraySource]]
 """Opens several arrays (paths inside the file) of one local file at the cost of one opening."""
 
 
-def _hdf5(path: str, names: Sequence[str]) -> Mapping[str, ArraySource]:
-    from pangeo_forge.inputs.hdf5_chunks import Hdf5Array, layout
+def _hdf5(path: str, names: Sequence[str], limits: Limits) -> Mapping[str, ArraySource]:
+    from pangeo_forge.inputs.hdf5_chunks import Hdf5Array
+    from pangeo_forge.inputs.hdf5_layout import layout
 
-    return {name: Hdf5Array(path, name, known=known) for name, known in layout(path, names).items()}
+    # Only the library can say where chunks lie, and a damaged index makes it loop: values are read without it.
+    found = limits.call(layout, path, list(names), where=path)
+    return {name: Hdf5Array(path, name, known=known, limits=limits) for name, known in found.items()}
 
 
-def _netcdf3(path: str, names: Sequence[str]) -> Mapping[str, ArraySource]:
+def _netcdf3(path: str, names: Sequence[str], limits: Limits) -> Mapping[str, ArraySource]:
     from pangeo_forge.inputs.netcdf3_array import open_netcdf3_arrays
 
     return open_netcdf3_arrays(path, names)
@@ -40,12 +44,15 @@ def kinds() -> tuple[str, ...]:
     return tuple(sorted(_OPENERS))
 
 
-def open_array(kind: str, path: str, array: str) -> ArraySource:
+_CONTAINED = Limits()
+
+
+def open_array(kind: str, path: str, array: str, limits: Limits = _CONTAINED) -> ArraySource:
     """The array ``array`` of the local file ``path``, read by the reader of ``kind`` (``Locator.kind``)."""
-    return open_arrays(kind, path, [array])[array]
+    return open_arrays(kind, path, [array], limits)[array]
 
 
-def open_arrays(kind: str, path: str, names: Sequence[str]) -> Mapping[str, ArraySource]:
+def open_arrays(kind: str, path: str, names: Sequence[str], limits: Limits = _CONTAINED) -> Mapping[str, ArraySource]:
     """Several arrays of one file, which is opened once.
 
     Raises
@@ -61,7 +68,7 @@ def open_arrays(kind: str, path: str, names: Sequence[str]) -> Mapping[str, Arra
             where=path,
             hint=f"known kinds: {', '.join(kinds())}; was the plan written by another version?",
         )
-    return opener(path, names)
+    return opener(path, names, limits)
 
 
 class ArrayCache:
@@ -74,12 +81,14 @@ class ArrayCache:
     Parameters
     ----------
     max_files: files whose arrays are kept.
+    limits: how the libraries that open arrays are contained.
     """
 
-    def __init__(self, max_files: int = 128) -> None:
+    def __init__(self, max_files: int = 128, limits: Limits = _CONTAINED) -> None:
         if max_files < 1:
             raise ValueError("max_files must be at least 1")
         self.max_files = max_files
+        self.limits = limits
         self._entries: OrderedDict[tuple[str, str], tuple[tuple[int, int], dict[str, ArraySource]]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -94,7 +103,7 @@ class ArrayCache:
         absent = [n for n in names if n not in known]
         if absent:
             # Outside the lock: opening one file must not hold up the readers of others.
-            known.update(open_arrays(kind, path, absent))
+            known.update(open_arrays(kind, path, absent, self.limits))
             self._keep((kind, path), stamp, known)
         return {n: known[n] for n in names}
 

@@ -35,7 +35,8 @@ from pangeo_forge.inputs.flat_storage import (
     region_shape,
     target,
 )
-from pangeo_forge.inputs.hdf5_layout import HDF5_ERRORS, ChunkLayout, layout, open_array_id, opened
+from pangeo_forge.inputs.hdf5_layout import HDF5_ERRORS, ChunkLayout, layout, open_array_id, opened, unwritten
+from pangeo_forge.inputs.isolation import IN_PROCESS, Limits
 from pangeo_forge.inputs.lazy import Locator
 
 __all__ = ["ChunkLayout", "Hdf5Array", "layout", "read_layout"]
@@ -53,13 +54,23 @@ class Hdf5Array:
     name: the array's path inside it.
     known: its layout, when somebody asked for it already (:func:`layout` takes several names at the cost of one).
     threads: how many chunks of one ``read`` may be decoded at a time.
+    limits: how the HDF5 library is contained where it is needed.
     """
 
-    def __init__(self, path: str, name: str, *, known: ChunkLayout | None = None, threads: int = 1) -> None:
+    def __init__(
+        self,
+        path: str,
+        name: str,
+        *,
+        known: ChunkLayout | None = None,
+        threads: int = 1,
+        limits: Limits = IN_PROCESS,
+    ) -> None:
         self.path = path
         self.name = name
         self.threads = threads
-        self.layout = known or layout(path, [name])[name]
+        self.limits = limits
+        self.layout = known or limits.call(layout, path, [name], where=path)[name]
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -88,7 +99,7 @@ class Hdf5Array:
 
     def read(self, region: tuple[slice, ...], out: np.ndarray | None = None) -> np.ndarray:
         """Values in ``region``, in ``out`` (of the region's shape and this dtype, any strides) when given."""
-        return read_layout(self.path, self.layout, region, out, threads=self.threads)
+        return read_layout(self.path, self.layout, region, out, threads=self.threads, limits=self.limits)
 
     def __repr__(self) -> str:
         return f"<Hdf5Array {self.name!r} {self.shape} {self.dtype} of {self.path}>"
@@ -102,6 +113,7 @@ def read_layout(
     *,
     threads: int = 1,
     fd: int | None = None,
+    limits: Limits = IN_PROCESS,
 ) -> np.ndarray:
     """Read a region of an array whose layout is known. Only storage "library" and "lookup" need the HDF5 library.
 
@@ -114,6 +126,7 @@ def read_layout(
         it is contiguous where a whole chunk goes.
     threads: chunks decoded at a time, the caller's thread included.
     fd: an open file descriptor of ``path`` to use; it stays open.
+    limits: how the HDF5 library is contained where it is needed.
 
     Raises
     ------
@@ -125,7 +138,9 @@ def read_layout(
     if not values.size:
         return values
     if known.storage == "library":
-        return _read_by_library(path, known, region, values)
+        place = f"{path}: {known.array}"
+        values[...] = limits.call(read_by_library, path, known, region, where=place, nbytes=values.nbytes)
+        return values
     with ExitStack() as stack:
         if fd is None:
             fd = open_file(path, f"{path}: {known.array}")
@@ -134,7 +149,7 @@ def read_layout(
         if known.storage in ("contiguous", "inline"):
             _read_plain(fd, path, known, region, values)
         else:
-            _read_chunks(fd, path, known, region, values, threads)
+            _read_chunks(fd, path, known, region, values, threads, limits)
     return values
 
 
@@ -184,16 +199,26 @@ class _Piece:
 
 
 def _read_chunks(
-    fd: int, path: str, known: ChunkLayout, region: tuple[slice, ...], out: np.ndarray, threads: int
+    fd: int,
+    path: str,
+    known: ChunkLayout,
+    region: tuple[slice, ...],
+    out: np.ndarray,
+    threads: int,
+    limits: Limits,
 ) -> None:
     pieces = list(_pieces(known, region))
-    places = _looked_up(path, known, pieces) if known.storage == "lookup" else None
+    places, fill = None, known.fill
+    if known.storage == "lookup":
+        corners = [p.corner for p in pieces]
+        places, fill = limits.call(look_up, path, known.array, corners, where=f"{path}: {known.array}")
 
-    def read_one(piece: _Piece) -> None:
-        place = _place(known, piece.index) if places is None else places[piece.index]
-        _read_piece(fd, path, known, piece, place, out[piece.into])
+    def read_one(number: int) -> None:
+        piece = pieces[number]
+        place = _place(known, piece.index) if places is None else places[number]
+        _read_piece(fd, path, known, piece, place, fill, out[piece.into])
 
-    run_all(read_one, pieces, threads)
+    run_all(read_one, range(len(pieces)), threads)
 
 
 def _pieces(known: ChunkLayout, region: tuple[slice, ...]) -> Iterator[_Piece]:
@@ -237,25 +262,30 @@ def _place(known: ChunkLayout, index: int) -> Place:
     return int(known.offsets[index]), int(known.sizes[index]), 0 if known.masks is None else int(known.masks[index])
 
 
-def _looked_up(path: str, known: ChunkLayout, pieces: list[_Piece]) -> dict[int, Place]:
-    """Places of the chunks of a large array, from the file's own index."""
-    places: dict[int, Place] = {}
+def look_up(path: str, name: str, corners: list[tuple[int, ...]]) -> tuple[list[Place], bytes]:
+    """Places of the chunks of a large array, from the file's own index, and what stands in those never written."""
+    places: list[Place] = []
+    fill = b""
     with opened(path) as file:
-        array = open_array_id(file, path, known.array)
+        array = open_array_id(file, path, name)
         try:
-            for piece in pieces:
-                found = array.get_chunk_info_by_coord(piece.corner)
+            for corner in corners:
+                found = array.get_chunk_info_by_coord(corner)
                 offset = found.byte_offset
-                places[piece.index] = (-1 if offset is None else offset, found.size, found.filter_mask)
+                places.append((-1 if offset is None else offset, found.size, found.filter_mask))
+                if offset is None and not fill:
+                    fill = unwritten(array, np.dtype(array.dtype.str), corner)
         except HDF5_ERRORS as error:
-            raise _library_failed(path, known, error) from error
-    return places
+            raise _library_failed(path, name, error) from error
+    return places, fill
 
 
-def _read_piece(fd: int, path: str, known: ChunkLayout, piece: _Piece, place: Place, out: np.ndarray) -> None:
+def _read_piece(
+    fd: int, path: str, known: ChunkLayout, piece: _Piece, place: Place, fill: bytes, out: np.ndarray
+) -> None:
     offset, size, _ = place
     if offset < 0:
-        out[...] = _fill_by_library(path, known, piece) if known.storage == "lookup" else _fill_of(known)
+        out[...] = np.frombuffer(fill, known.stored)[0]
         return
     shape = known.chunks or known.shape
     nbytes = math.prod(shape) * known.stored.itemsize
@@ -272,6 +302,9 @@ def _read_piece(fd: int, path: str, known: ChunkLayout, piece: _Piece, place: Pl
         raise InputError(message, code="I203", where=f"{path}: {known.array}", hint=GET_AGAIN) from error
     except (ShortRead, OSError) as error:
         raise _unreadable(path, known, what, offset, error) from error
+    except MemoryError as error:
+        message = f"{what} would take {nbytes} bytes, which cannot be had"
+        raise InputError(message, code="I203", where=f"{path}: {known.array}", hint=GET_AGAIN) from error
     if data is direct and direct is not None:
         if not known.stored.isnative:
             out.byteswap(inplace=True)
@@ -281,6 +314,9 @@ def _read_piece(fd: int, path: str, known: ChunkLayout, piece: _Piece, place: Pl
 
 def _decoded(fd: int, known: ChunkLayout, place: Place, nbytes: int, direct: np.ndarray | None) -> hdf5_filters.Buffer:
     offset, size, mask = place
+    if offset + size > known.file_size:
+        # Before room is made for bytes that a damaged index speaks of.
+        raise ShortRead(offset, size, max(0, known.file_size - offset))
     if not known.filters and direct is not None and size == nbytes:
         read_into(fd, offset, direct)
         return direct
@@ -304,7 +340,8 @@ def _unreadable(path: str, known: ChunkLayout, what: str, offset: int, error: Ex
 # -- what is left to the library -------------------------------------------------------------------------------------
 
 
-def _read_by_library(path: str, known: ChunkLayout, region: tuple[slice, ...], out: np.ndarray) -> np.ndarray:
+def read_by_library(path: str, known: ChunkLayout, region: tuple[slice, ...]) -> np.ndarray:
+    """Values in a normal ``region``, by h5py, in this machine's byte order."""
     import h5py
 
     with opened(path) as file:
@@ -313,26 +350,17 @@ def _read_by_library(path: str, known: ChunkLayout, region: tuple[slice, ...], o
             message = f"the array has shape {array.shape}, but had {known.shape} when it was scanned"
             raise InputError(message, code="I206", where=f"{path}: {known.array}", hint="run again")
         try:
-            out[...] = array[region if region else ()]
+            values = np.asarray(array[region if region else ()])
         except HDF5_ERRORS as error:
-            raise _library_failed(path, known, error) from error
-    return out
+            raise _library_failed(path, known.array, error) from error
+    # Without what h5py says in the dtype: enumerations are their numbers, as in netCDF.
+    return values.astype(known.dtype, copy=False)
 
 
-def _fill_by_library(path: str, known: ChunkLayout, piece: _Piece) -> Any:
-    import h5py
-
-    with opened(path) as file:
-        try:
-            return h5py.Dataset(open_array_id(file, path, known.array))[piece.corner]
-        except HDF5_ERRORS as error:
-            raise _library_failed(path, known, error) from error
-
-
-def _library_failed(path: str, known: ChunkLayout, error: Exception) -> InputError:
+def _library_failed(path: str, name: str, error: Exception) -> InputError:
     return InputError(
         f"the HDF5 library cannot read it: {error}",
         code="I207",
-        where=f"{path}: {known.array}",
+        where=f"{path}: {name}",
         hint="the file is damaged, or a filter's plugin is missing (see `h5ls -v`, HDF5_PLUGIN_PATH)",
     )

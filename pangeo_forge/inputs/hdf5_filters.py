@@ -181,6 +181,9 @@ def _fold(total: int) -> int:
 def _zstd(data: Buffer, size: int | None, values: tuple[int, ...], out: np.ndarray | None) -> Buffer:
     from numcodecs import zstd
 
+    # numcodecs makes room for what the frame says, before it looks at the rest.
+    if (told := _zstd_size(_view(data))) not in (None, size):
+        raise FilterError(f"holds a zstd frame of {told} bytes instead of {size}")
     # Without a target: given one, numcodecs does not say when a frame fills only a part of it.
     try:
         plain: bytes = zstd.decompress(data)
@@ -189,6 +192,19 @@ def _zstd(data: Buffer, size: int | None, values: tuple[int, ...], out: np.ndarr
     if len(plain) != size:
         raise FilterError(f"decodes to {len(plain)} bytes instead of {size}")
     return plain
+
+
+def _zstd_size(frame: memoryview) -> int | None:
+    """Decoded size that the header of a frame tells (RFC 8878, section 3.1.1.1); None where it tells none."""
+    if len(frame) < 5 or bytes(frame[:4]) != b"\x28\xb5\x2f\xfd":
+        return None
+    flags = frame[4]
+    single = flags >> 5 & 1
+    width = (single, 2, 4, 8)[flags >> 6]
+    at = 5 + (1 - single) + (0, 1, 2, 4)[flags & 3]
+    if not width or len(frame) < at + width:
+        return None
+    return int.from_bytes(frame[at : at + width], "little") + (256 if width == 2 else 0)
 
 
 def _blosc(data: Buffer, size: int | None, values: tuple[int, ...], out: np.ndarray | None) -> Buffer:

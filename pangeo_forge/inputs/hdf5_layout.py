@@ -202,7 +202,7 @@ def _layout_of(array: Any, name: str, size: int, whole: bool, limit: int) -> Chu
     nbytes = math.prod(shape) * stored.itemsize
     if offset is not None and array.get_storage_size() < nbytes:
         return ChunkLayout(name, shape, stored, "library", size, reason="storage smaller than the array")
-    fill = _unwritten(array, stored, (0,) * len(shape)) if offset is None and nbytes else b""
+    fill = unwritten(array, stored, (0,) * len(shape)) if offset is None and nbytes else b""
     offsets, sizes = np.array([-1 if offset is None else offset]), np.array([0 if offset is None else nbytes])
     return ChunkLayout(name, shape, stored, "contiguous", size, offsets=offsets, sizes=sizes, fill=fill)
 
@@ -251,7 +251,7 @@ def _chunked(array: Any, plain: ChunkLayout, limit: int) -> ChunkLayout:
     fill = b""
     if len(missing) and plain.chunks is not None:
         corner = np.unravel_index(int(missing[0]), grid)
-        fill = _unwritten(array, plain.stored, tuple(int(i) * c for i, c in zip(corner, plain.chunks, strict=True)))
+        fill = unwritten(array, plain.stored, tuple(int(i) * c for i, c in zip(corner, plain.chunks, strict=True)))
     return replace(plain, offsets=offsets, sizes=sizes, masks=masks if masks.any() else None, fill=fill)
 
 
@@ -281,7 +281,7 @@ def flat_index(chunk_offset: Sequence[int], plain: ChunkLayout) -> int | None:
     return index
 
 
-def _unwritten(array: Any, stored: np.dtype[Any], position: tuple[int, ...]) -> bytes:
+def unwritten(array: Any, stored: np.dtype[Any], position: tuple[int, ...]) -> bytes:
     """What the library gives for an element that was never written.
 
     Asked, not derived: it depends on the fill value, on whether that was defined, and on when it is written.

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from pangeo_forge.errors import InputError
+from pangeo_forge.inputs.isolation import Limits
 
 FORMATS = ("auto", "netcdf3", "netcdf4", "hdf5", "grib1", "grib2", "geotiff", "zarr", "opendap")
 
@@ -61,9 +62,9 @@ class OpenOptions:
     dims: Mapping[str, Any] = field(default_factory=dict)
     """Names for dimensions without a scale: ``{phony_dim_0: lat}``, or per variable ``{/path/var: [lat, lon]}``."""
     timeout: float = 60.0
-    """Seconds that one open (or one read in an isolated process) may take."""
+    """Seconds that one open may take, and one read (which gets a second more for each MB)."""
     isolate: bool | None = None
-    """False: open in this process; else HDF5, GRIB and GeoTIFF are opened in a child, since their libraries may crash or hang."""
+    """False: open and read in this process; else in a child, since damaged files make libraries crash or hang."""
     max_request: int = 100_000_000
     """Bytes that one OPeNDAP request may ask for."""
     max_unpacked: int = 200_000_000_000
@@ -80,10 +81,11 @@ class OpenOptions:
             value = getattr(section, entry.name, None)
             if value is not None:
                 values[entry.name] = value
-        if isinstance(values.get("max_request"), str):
-            from pangeo_forge.recipe.scalars import size_in_bytes
+        for size in ("max_request", "max_unpacked"):
+            if isinstance(values.get(size), str):
+                from pangeo_forge.recipe.scalars import size_in_bytes
 
-            values["max_request"] = size_in_bytes(values["max_request"])
+                values[size] = size_in_bytes(values[size])
         return cls.from_mapping(values)
 
     @classmethod
@@ -97,11 +99,18 @@ class OpenOptions:
         if isinstance(made.get("drop"), str):
             made["drop"] = (made["drop"],)
         if isinstance(made.get("timeout"), str):
-            made["timeout"] = _seconds(made["timeout"])
+            from pangeo_forge.inputs.fetch.options import seconds
+
+            made["timeout"] = seconds(made["timeout"])
         options = cls(**made)
         if options.format not in FORMATS:
             raise InputError(f"unknown format {options.format!r}", code="I100", hint=f"known are {', '.join(FORMATS)}")
         return options
+
+    @property
+    def limits(self) -> Limits:
+        """How readers' libraries are contained."""
+        return Limits(self.timeout, self.isolate is not False)
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -117,15 +126,6 @@ class OpenOptions:
         if self.select is None:
             return ({},)
         return (self.select,) if isinstance(self.select, Mapping) else tuple(self.select)
-
-
-def _seconds(text: str) -> float:
-    units = {"ms": 0.001, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
-    number = text.rstrip("abcdefghijklmnopqrstuvwxyz ")
-    try:
-        return float(number) * units[text[len(number) :].strip() or "s"]
-    except (KeyError, ValueError):
-        raise InputError(f"open.timeout {text!r} is not a duration", code="I100", hint="write e.g. 60s") from None
 
 
 def safe_url(url: str) -> str:

@@ -203,9 +203,9 @@ class TaskWriter:
         views = [(part, self._access(part)) for part in parts]
         direct = [(part, access) for part, access in views if access is not None]
         if direct:
-            arrays = self.archive.arrays(item, [access.locator for _, access in direct], threads)
-            for (part, access), source in zip(direct, arrays, strict=True):
-                access.bind(source)[part.overlap.source].read(out=part.into)
+            with self.archive.arrays(item, [access.locator for _, access in direct], threads) as arrays:
+                for (part, access), source in zip(direct, arrays, strict=True):
+                    access.bind(source)[part.overlap.source].read(out=part.into)
         general = [part for part, access in views if access is None]
         if general:
             with self.archive.outline(item) as ds:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from pangeo_forge.recipe.scalars import Size
+from pangeo_forge.recipe.scalars import Duration, Size
 from pangeo_forge.recipe.section import Section, form, problem, shown
 
 
@@ -63,6 +63,15 @@ class Open(Section):
         None,
         description="OPeNDAP: bytes that one request may ask for; servers refuse more than 500 MB. Default 100 MB.",
         examples=["100MB"],
+    )
+    timeout: Duration = Field(
+        "60s", description="Longest time of one open, and of one read (which gets a second more for each MB).",
+    )  # fmt: skip
+    isolate: bool = Field(
+        True, description="Open and read in processes of their own, which a damaged file may crash or hang."
+    )
+    max_unpacked: Size | None = Field(
+        None, description="Bytes that a compressed input may unpack to. Default 200 GB.", examples=["1TB"]
     )
     engine: str | None = Field(None, min_length=1, description="xarray engine to use instead of our own readers.")
     engine_options: dict[str, Any] = Field(default_factory=dict, description="Keywords of that engine.")

@@ -122,7 +122,7 @@ def test_open_zarr_gives_the_same(tmp_path: Path, zarr_format: int) -> None:
 def test_a_scan_is_cheap() -> None:
     ds = stored(files("cmip6_sam0_siconc")[0])
     best = min(_timed(lambda: scan_dataset(ds, (0,), "", ("time",))) for _ in range(5))
-    assert best < 0.02  # about 1 ms when the machine is idle
+    assert best < 0.1  # about 1 ms when the machine is idle; 20 were seen when it was not
 
 
 def _timed(function: Any) -> float:

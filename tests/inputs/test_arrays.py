@@ -13,7 +13,7 @@ import pytest
 from scipy.io import netcdf_file
 
 from pangeo_forge.errors import InputError, InternalError
-from pangeo_forge.inputs import arrays
+from pangeo_forge.inputs import arrays, isolation
 from pangeo_forge.inputs.arrays import ArrayCache, kinds, open_array, open_arrays, register
 from pangeo_forge.inputs.lazy import ArraySource, Locator
 
@@ -39,7 +39,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[str, ...]]]
     """Registers the kind "noted"; lists what was opened."""
     calls: list[tuple[str, tuple[str, ...]]] = []
 
-    def opener(path: str, names: Sequence[str]) -> Mapping[str, ArraySource]:
+    def opener(path: str, names: Sequence[str], limits: object) -> Mapping[str, ArraySource]:
         calls.append((os.path.basename(path), tuple(names)))
         return {n: Noted() for n in names}
 
@@ -130,8 +130,11 @@ def test_threads_share_a_cache(tmp_path: Path) -> None:
         found = cache.get("hdf5", paths[n % 12], ["x", "y"])
         return bool((found["x"].read((slice(None),)) == n % 12).all() and found["y"].read(()) == n % 12)
 
+    read(0)
+    isolation.close()
     before = len(os.listdir("/proc/self/fd"))
     with ThreadPoolExecutor(6) as pool:
         assert all(pool.map(read, range(200)))
     assert len(cache) <= 3
+    isolation.close()
     assert len(os.listdir("/proc/self/fd")) == before

@@ -16,7 +16,7 @@ import xarray as xr
 from pangeo_forge.errors import PangeoForgeError
 
 from .standins.archive import Archive, opened, stored, times
-from .standins.files import cdf5, grib2, netcdf3, netcdf4, zipped_geotiff
+from .standins.files import cdf5, grib, netcdf3, netcdf4, zipped_geotiff
 
 RNG = np.random.default_rng(3)
 
@@ -301,7 +301,7 @@ def hrrr(archive: Archive) -> np.ndarray:
     values = RNG.uniform(250, 300, (4, 6, 3, 4))
     for step in range(4):
         lead = {"forecastTime": step}
-        grib2(
+        grib(
             archive.path(HRRR.format(step)),
             [
                 {"shortName": "t", "typeOfLevel": "surface", "level": 0, **lead},

@@ -21,7 +21,7 @@ from pangeo_forge.inputs.unpack import unpack
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["Outline", "open_dataset", "open_outline", "opened", "placed", "sniff", "unwrapped_path"]
+__all__ = ["Outline", "naming", "open_dataset", "open_outline", "opened", "placed", "sniff", "unwrapped_path"]
 
 _MODULES = {
     "netcdf3": "netcdf3",
@@ -70,7 +70,8 @@ def _opened_by(
 ) -> Any:
     try:
         local, name = _unwrapped(source, options)
-        return use(importlib.import_module(f"{__name__}.{_MODULES[name]}"), local, options)
+        module = "engine" if options.engine else _MODULES[name]
+        return use(importlib.import_module(f"{__name__}.{module}"), local, options)
     except PangeoForgeError as error:
         raise placed(error, source) from error.__cause__
     except ImportError as error:
@@ -99,6 +100,29 @@ def opened(source: InputSource, options: OpenOptions | None = None) -> Iterator[
         dataset.close()
 
 
+@contextmanager
+def naming(source: InputSource) -> Iterator[None]:
+    """Errors of whatever reads the input, with its key and URL: a damaged file may make a library raise anything.
+
+    Raises
+    ------
+    InputError: the reader's own; I124 for what no reader foresaw.
+    """
+    try:
+        yield
+    except InputError as error:
+        raise placed(error, source) from error.__cause__
+    except PangeoForgeError:
+        raise
+    except Exception as error:
+        failure = InputError(
+            f"reading it failed: {type(error).__name__}: {error}",
+            code="I124",
+            hint=f"{GET_AGAIN}; --debug shows where it happened",
+        )
+        raise placed(failure, source) from error
+
+
 def unwrapped_path(source: InputSource, options: OpenOptions) -> str | None:
     """Where the bytes of the format are: the input itself, or what was in an archive (``.gz``, ``.zip`` ...)."""
     if source.path is None or not os.path.isfile(source.path) or sniff(source.path) not in WRAPPERS:
@@ -116,12 +140,22 @@ def _unwrapped(source: InputSource, options: OpenOptions) -> tuple[InputSource, 
         raise InputError("the input was not fetched", code="I101", where=source.where, hint="set fetch.cache: true")
     for _ in range(_MAX_WRAPPERS + 1):
         assert source.path is not None
-        name = sniff(source.path)
+        name = _sniffed(source.path, options)
         if name not in WRAPPERS:
-            return source, _agreed(name, options.format, source)
+            return source, name if options.engine else _agreed(name, options.format, source)
         path = unpack(source.path, name, member=options.member, scratch=options.scratch, limit=options.max_unpacked)
         source = replace(source, path=path)
     raise InputError("archives within archives within archives", code="I107", where=source.where)
+
+
+def _sniffed(path: str, options: OpenOptions) -> str:
+    try:
+        return sniff(path)
+    except InputError as error:
+        # An engine may know what we do not.
+        if options.engine and error.code == "I104":
+            return "unknown"
+        raise
 
 
 def _agreed(found: str, asked: str, source: InputSource) -> str:

@@ -7,6 +7,7 @@ default too: char arrays become fixed-length strings, and variables that others 
 from __future__ import annotations
 
 import fnmatch
+import math
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,11 +16,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pangeo_forge.errors import InputError
+from pangeo_forge.inputs.damage import GET_AGAIN
 from pangeo_forge.inputs.lazy import ArraySource
 from pangeo_forge.inputs.openers.leaves import JoinedCharacters, KnownArray, lazy
 
 if TYPE_CHECKING:
     import xarray as xr
+
+MAX_INDEX = 1 << 30
+"""Bytes that the coordinate of one dimension in one input may take."""
 
 # CF conventions, sections 5.6, 7.1, 7.2, 7.4, 3.4 and 4.3.3: attributes that name other variables.
 _NAMING_ALL = (
@@ -79,7 +84,21 @@ def arranged(
     """The variables of the dataset, and the names of those that are its coordinates."""
     variables = _join_characters({n: v for n, v in stored.variables.items() if not matches(n, drop)})
     used = _coordinate_names(stored, decode_coords) | stored.coords
+    for name, variable in variables.items():
+        if variable.dims == (name,):
+            _refuse_endless(name, variable.source)
     return variables, {n for n, v in variables.items() if n in used or n in v.dims}
+
+
+def _refuse_endless(name: str, source: ArraySource) -> None:
+    # The coordinates of dimensions are read when a dataset is made, whatever length a damaged header gives them.
+    nbytes = math.prod(source.shape) * source.dtype.itemsize
+    if nbytes > MAX_INDEX:
+        raise InputError(
+            f"the coordinate {name} claims {source.shape[0]} values ({nbytes} bytes)",
+            code="I125",
+            hint=f"{GET_AGAIN}; if it is whole, open.drop the coordinate",
+        )
 
 
 def matches(name: str, patterns: Iterable[str]) -> bool:

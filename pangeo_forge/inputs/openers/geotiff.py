@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pangeo_forge.errors import InputError
-from pangeo_forge.inputs.isolation import call
+from pangeo_forge.inputs.isolation import Limits
 from pangeo_forge.inputs.lazy import Locator
 from pangeo_forge.inputs.openers.assembly import StoredDataset, StoredVariable, to_xarray
 from pangeo_forge.inputs.openers.grid_mapping import grid_mapping_attributes
-from pangeo_forge.inputs.openers.leaves import KnownArray, Region
+from pangeo_forge.inputs.openers.leaves import KnownArray, Region, region_bytes
 from pangeo_forge.inputs.source import InputSource, OpenOptions
 
 if TYPE_CHECKING:
@@ -36,10 +36,7 @@ def open(source: InputSource, options: OpenOptions) -> xr.Dataset:
     if source.path is None:
         raise InputError("GeoTIFF is read from a local file", code="I101", where=source.where)
     path = os.path.abspath(os.fspath(source.path))
-    if options.isolate is False:
-        stored = describe(path, options.timeout)
-    else:
-        stored = call(describe, path, options.timeout, timeout=options.timeout, where=source.where)
+    stored = options.limits.call(describe, path, options.limits, where=source.where)
     return to_xarray(stored, decode_coords=options.decode_coords, drop=options.drop, source=path)
 
 
@@ -50,7 +47,7 @@ def _opened(path: str) -> Any:
     return rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"), rasterio.open(path, driver="GTiff")
 
 
-def describe(path: str, timeout: float) -> StoredDataset:
+def describe(path: str, limits: Limits) -> StoredDataset:
     """What the file holds."""
     environment, raster = _opened(path)
     with environment, raster:
@@ -59,7 +56,7 @@ def describe(path: str, timeout: float) -> StoredDataset:
         if len(dtypes) > 1:
             raise _differ(path, "dtype", dtypes)
         rows, columns = raster.block_shapes[0]
-        array = RasterArray(path, shape, np.dtype(raster.dtypes[0]), (1, rows, columns), timeout)
+        array = RasterArray(path, shape, np.dtype(raster.dtypes[0]), (1, rows, columns), limits)
         variables = {
             "band": StoredVariable(("band",), KnownArray(np.arange(1, raster.count + 1))),
             **_positions(raster),
@@ -160,7 +157,7 @@ class RasterArray:
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     chunks: tuple[int, ...] | None
-    timeout: float
+    limits: Limits
 
     @property
     def locator(self) -> Locator | None:
@@ -169,5 +166,6 @@ class RasterArray:
 
     def read(self, region: Region) -> np.ndarray:
         """Values in ``region``, not masked."""
-        values: np.ndarray = call(read_window, self.path, region, timeout=self.timeout, where=self.path)
+        nbytes = region_bytes(region, self.dtype)
+        values: np.ndarray = self.limits.call(read_window, self.path, region, where=self.path, nbytes=nbytes)
         return values

@@ -19,10 +19,10 @@ import numpy as np
 
 from pangeo_forge.errors import InputError
 from pangeo_forge.inputs.damage import GET_AGAIN
-from pangeo_forge.inputs.isolation import call
+from pangeo_forge.inputs.isolation import Limits
 from pangeo_forge.inputs.lazy import Locator
 from pangeo_forge.inputs.openers.assembly import StoredDataset, StoredVariable, to_xarray
-from pangeo_forge.inputs.openers.leaves import KnownArray, Region
+from pangeo_forge.inputs.openers.leaves import KnownArray, Region, region_bytes
 from pangeo_forge.inputs.source import InputSource, OpenOptions
 
 if TYPE_CHECKING:
@@ -47,33 +47,35 @@ def open(source: InputSource, options: OpenOptions) -> xr.Dataset:
     path = os.fspath(source.path)
     check(path)
     extra = dict(options.engine_options)
-    run = _Runner(options, source.where)
-    parts = [part for select in options.selects for part in _passes(run, path, select, extra, options.timeout)]
+    run = _Describer(path, extra, options.limits, source.where)
+    parts = [part for select in options.selects for part in _passes(run, select)]
     stored = _merged(parts, options.selects, path)
     return to_xarray(stored, decode_coords=options.decode_coords, drop=options.drop, source=path)
 
 
-def _passes(run: _Runner, path: str, select: Select, extra: Mapping[str, Any], timeout: float) -> list[StoredDataset]:
+def _passes(run: _Describer, select: Select) -> list[StoredDataset]:
     """One pass for a select; where its lists of values do not make one grid (2 m and 10 m), one for each combination."""
     lists = {k: v for k, v in select.items() if isinstance(v, list | tuple)}
     try:
-        return [run(describe, path, dict(select), extra, timeout)]
+        return [run(dict(select))]
     except InputError as error:
         if error.code != "I118" or not lists:
             raise
     combinations = (dict(zip(lists, c, strict=True)) for c in itertools.product(*lists.values()))
-    return [run(describe, path, {**select, **c}, extra, timeout) for c in combinations]
+    return [run({**select, **c}) for c in combinations]
 
 
 @dataclass(frozen=True)
-class _Runner:
-    options: OpenOptions
+class _Describer:
+    path: str
+    extra: Mapping[str, Any]
+    limits: Limits
     where: str
 
-    def __call__(self, function: Any, *args: Any) -> Any:
-        if self.options.isolate is False:
-            return function(*args)
-        return call(function, *args, timeout=self.options.timeout, where=self.where)
+    def __call__(self, select: Select) -> StoredDataset:
+        arguments = (self.path, select, self.extra, self.limits)
+        stored: StoredDataset = self.limits.call(describe, *arguments, where=self.where)
+        return stored
 
 
 def check(path: str) -> None:
@@ -169,7 +171,7 @@ def _table(path: str) -> str:
     return "\n".join(lines[:40]) + (f"\n  ... {len(lines)} in all" if len(lines) > 40 else "")
 
 
-def describe(path: str, select: Select, extra: Mapping[str, Any], timeout: float) -> StoredDataset:
+def describe(path: str, select: Select, extra: Mapping[str, Any], limits: Limits) -> StoredDataset:
     """What the selected messages hold; small arrays with their values."""
     dataset = _dataset(path, select, extra)
     variables, coords = {}, set()
@@ -183,7 +185,7 @@ def describe(path: str, select: Select, extra: Mapping[str, Any], timeout: float
         shape = tuple(int(n) for n in variable.data.shape)
         geo = variable.data.geo_ndim
         chunks = (*(1 for _ in shape[:-geo]), *shape[-geo:])
-        array = GribArray(path, name, shape, np.dtype(variable.data.dtype), chunks, dict(select), dict(extra), timeout)
+        array = GribArray(path, name, shape, np.dtype(variable.data.dtype), chunks, dict(select), dict(extra), limits)
         variables[name] = StoredVariable(tuple(variable.dimensions), array, attrs)
     attrs = {k: v for k, v in dataset.attributes.items() if k != "history"}
     return StoredDataset(variables, attrs, frozenset(coords))
@@ -219,7 +221,7 @@ class GribArray:
     chunks: tuple[int, ...] | None
     select: Select
     extra: Mapping[str, Any]
-    timeout: float
+    limits: Limits
 
     @property
     def locator(self) -> Locator | None:
@@ -229,7 +231,8 @@ class GribArray:
     def read(self, region: Region) -> np.ndarray:
         """Values in ``region``; missing points are NaN."""
         arguments = (self.path, self.select, self.extra, self.name, region)
-        values: np.ndarray = call(read_values, *arguments, timeout=self.timeout, where=f"{self.path}: {self.name}")
+        place, nbytes = f"{self.path}: {self.name}", region_bytes(region, self.dtype)
+        values: np.ndarray = self.limits.call(read_values, *arguments, where=place, nbytes=nbytes)
         return values
 
 

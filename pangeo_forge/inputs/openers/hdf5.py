@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from pangeo_forge.errors import InputError
 from pangeo_forge.inputs import sniff
 from pangeo_forge.inputs.damage import GET_AGAIN
-from pangeo_forge.inputs.isolation import call
+from pangeo_forge.inputs.isolation import IN_PROCESS, Limits
 from pangeo_forge.inputs.openers.assembly import StoredDataset, merge_groups, to_xarray
 from pangeo_forge.inputs.openers.hdf5_group import GroupReader, group_names
 from pangeo_forge.inputs.openers.hdf5_headers import Headers
@@ -50,20 +50,20 @@ def read_stored(source: InputSource, options: OpenOptions) -> StoredDataset:
         )
     path = os.fspath(source.path)
     sniff.check_hdf5(path)
-    arguments = (path, options.groups, dict(options.dims), options.drop)
-    if options.isolate is False:
-        return read_groups(*arguments)
-    found: StoredDataset = call(read_groups, *arguments, timeout=options.timeout, where=source.where)
+    arguments = (path, options.groups, dict(options.dims), options.drop, options.limits)
+    found: StoredDataset = options.limits.call(read_groups, *arguments, where=source.where)
     return found
 
 
-def read_groups(path: str, groups: tuple[str, ...], dims: Mapping[str, Any], drop: tuple[str, ...]) -> StoredDataset:
-    """What the groups hold; the file is closed again."""
+def read_groups(
+    path: str, groups: tuple[str, ...], dims: Mapping[str, Any], drop: tuple[str, ...], limits: Limits = IN_PROCESS
+) -> StoredDataset:
+    """What the groups hold; the file is closed again. Values are read later, within ``limits``."""
     from pangeo_forge.inputs.hdf5_layout import opened
 
     try:
         with opened(path) as file, _headers(file, path) as headers:
-            parts = [(g, GroupReader(file, path, g, dims, drop, headers).read()) for g in groups]
+            parts = [(g, GroupReader(file, path, g, dims, drop, limits, headers).read()) for g in groups]
             merged = merge_groups(parts, path)
             if not merged.variables and not drop:
                 _refuse_empty(file, path, groups)

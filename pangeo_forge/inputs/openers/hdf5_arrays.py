@@ -7,14 +7,21 @@ from typing import Any
 
 import numpy as np
 
+from pangeo_forge.inputs.isolation import Limits
 from pangeo_forge.inputs.lazy import ArraySource, Locator
-from pangeo_forge.inputs.openers.leaves import KnownArray, Region, StoredArray
+from pangeo_forge.inputs.openers.leaves import KnownArray, PaddedArray, Region, StoredArray, region_bytes
 
 _SMALL = 128 * 1024
 
 
 def hdf5_array(
-    dataset: Any, settings: Any, path: str, name: str, shape: tuple[int, ...], messages: list[str]
+    dataset: Any,
+    settings: Any,
+    path: str,
+    name: str,
+    shape: tuple[int, ...],
+    messages: list[str],
+    limits: Limits,
 ) -> ArraySource | None:
     """The array of an open ``h5py.h5d.DatasetID``; None (told in ``messages``) for types that no dataset can hold.
 
@@ -40,15 +47,20 @@ def hdf5_array(
             values = _read_now(dataset, plain)
             if values is not None:
                 return KnownArray(values, chunks, locator)
-    reader = _text_array if dtype.kind == "O" else _table_array if dtype.names else _chunk_array
-    fill: Any = "" if dtype.kind == "O" else np.zeros((), plain)[()]
-    if stored != shape and dtype.kind != "O":
+    source: ArraySource
+    if dtype.kind == "O" or dtype.names:
+        source = H5pyArray(path, name, stored, plain, chunks, limits)
+    else:
+        source = StoredArray(path, name, stored, plain, chunks, limits, locator)
+    if stored == shape:
+        return source
+    # An unlimited dimension that other variables made longer. Raw chunks would not be all of it.
+    fill: Any = ""
+    if dtype.kind != "O":
         holder = np.zeros((), plain)
         settings.get_fill_value(holder)
         fill = holder[()]
-    # The locator is withheld where the stored array is shorter than the variable: raw chunks would not be all of it.
-    known = locator if stored == shape and reader is _chunk_array else None
-    return StoredArray(path, name, shape, plain, chunks, reader, known, stored if stored != shape else None, fill)
+    return PaddedArray(source, shape, fill)
 
 
 def _read_now(dataset: Any, dtype: np.dtype[Any]) -> np.ndarray | None:
@@ -80,45 +92,48 @@ def texts(values: np.ndarray) -> np.ndarray:
 
 @dataclass(eq=False)
 class H5pyArray:
-    """An array that is read through h5py, the file being open only as long as that takes."""
+    """Texts or a table, read through h5py, the file being open only as long as that takes."""
 
     path: str
     array: str
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
-    chunks: tuple[int, ...] | None = None
-    locator: Locator | None = None
+    chunks: tuple[int, ...] | None
+    limits: Limits
+
+    @property
+    def locator(self) -> Locator | None:
+        """None: raw chunks hold references to texts, or rows of a table."""
+        return None
 
     def read(self, region: Region) -> np.ndarray:
         """Values in ``region``."""
-        import h5py
-
-        from pangeo_forge.inputs.hdf5_layout import open_shared
-
-        with h5py.File(open_shared(self.path.encode())) as file:
-            values = np.asarray(file[self.array][(*region, ...)])
-        return texts(values) if values.dtype.kind == "O" else values
+        place, nbytes = f"{self.path}: {self.array}", region_bytes(region, self.dtype)
+        values: np.ndarray = self.limits.call(read_by_h5py, self.path, self.array, region, where=place, nbytes=nbytes)
+        return values
 
 
-def _described(path: str, array: str) -> H5pyArray:
+def read_by_h5py(path: str, array: str, region: Region) -> np.ndarray:
+    """Values in ``region``; texts as str."""
     import h5py
 
     from pangeo_forge.inputs.hdf5_layout import open_shared
 
     with h5py.File(open_shared(path.encode())) as file:
-        dataset = file[array]
-        return H5pyArray(path, array, dataset.shape, dataset.dtype, dataset.chunks)
+        values = np.asarray(file[array][(*region, ...)])
+    return texts(values) if values.dtype.kind == "O" else values
 
 
-def _text_array(path: str, array: str) -> ArraySource:
-    return _described(path, array)
+def numeric_arrays(path: str, group: str) -> dict[str, tuple[str, tuple[int, ...], np.dtype[Any]]]:
+    """By the name that netCDF gives it: path, shape and dtype of each array of numbers in a group, as h5py sees them."""
+    import h5py
 
+    from pangeo_forge.inputs.hdf5_layout import open_shared
 
-def _table_array(path: str, array: str) -> ArraySource:
-    return _described(path, array)
-
-
-def _chunk_array(path: str, array: str) -> ArraySource:
-    from pangeo_forge.inputs.arrays import open_array
-
-    return open_array("hdf5", path, array)
+    found = {}
+    with h5py.File(open_shared(path.encode())) as file:
+        for name, node in file[group].items():
+            if isinstance(node, h5py.Dataset) and node.dtype.kind in "iuf" and node.shape is not None:
+                label = name.removeprefix("_nc4_non_coord_")
+                found[label] = (f"{group.rstrip('/')}/{name}", node.shape, np.dtype(node.dtype.str))
+    return found

@@ -10,6 +10,7 @@ import numpy as np
 from h5py import h5, h5d, h5ds, h5g, h5l, h5o, h5p, h5r, h5s
 
 from pangeo_forge.errors import InputError
+from pangeo_forge.inputs.isolation import Limits
 from pangeo_forge.inputs.lazy import ArraySource
 from pangeo_forge.inputs.openers.assembly import StoredDataset, StoredVariable, matches
 from pangeo_forge.inputs.openers.hdf5_arrays import hdf5_array
@@ -51,10 +52,11 @@ class GroupReader:
         group: str,
         dims: Mapping[str, Any],
         drop: tuple[str, ...],
+        limits: Limits,
         headers: Headers | None = None,
     ) -> None:
         self.headers = headers
-        self.file, self.path, self.group, self.drop = file, path, group, drop
+        self.file, self.path, self.group, self.drop, self.limits = file, path, group, drop, limits
         self.given = dict(dims)
         self.messages: list[str] = []
         self.scales: dict[int, str] = {}
@@ -224,7 +226,7 @@ class GroupReader:
         if settings.get_external_count() or settings.get_layout() == 3:
             self._refuse_elsewhere(node.path)
         shape = tuple(sizes[d] if _grows(node, i) else node.shape[i] for i, d in enumerate(node.dims))
-        source = hdf5_array(node.dataset, settings, self.path, node.path, shape, self.messages)
+        source = hdf5_array(node.dataset, settings, self.path, node.path, shape, self.messages, self.limits)
         if source is None:
             return {}
         if source.dtype.names is None:
@@ -247,6 +249,14 @@ class GroupReader:
                 attrs["long_name"] = node.attrs[column]
             made[label] = StoredVariable(node.dims, FieldArray(source, column), attrs)
         return made
+
+
+def group_paths(path: str) -> list[str]:
+    """Paths of the groups of a file below its root."""
+    from pangeo_forge.inputs.hdf5_layout import opened
+
+    with opened(path) as file:
+        return group_names(file)
 
 
 def group_names(file: Any) -> list[str]:

@@ -2,55 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from pangeo_forge.inputs.arrays import open_array
+from pangeo_forge.inputs.isolation import Limits
 from pangeo_forge.inputs.lazy import ArraySource, LazyArray, Locator
 
 Region = tuple[slice, ...]
 
 
+def region_bytes(region: Region, dtype: np.dtype[Any]) -> int:
+    """Bytes that the values of a region take."""
+    return math.prod(len(range(s.start, s.stop, s.step or 1)) for s in region) * dtype.itemsize
+
+
 @dataclass(eq=False)
 class StoredArray:
-    """An array of a file that is opened for reading when values are asked for.
-
-    ``reader`` opens the file's own array: ``reader(path, array) -> ArraySource``. It is kept out of pickles' way by being
-    a module's function.
-    """
+    """An array of an HDF5 file whose chunks are looked for when values are asked for."""
 
     path: str
     array: str
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     chunks: tuple[int, ...] | None
-    reader: Callable[[str, str], ArraySource]
+    limits: Limits
     locator: Locator | None = None
-    stored_shape: tuple[int, ...] | None = None
-    """Shape in the file when it is smaller than ``shape`` (an unlimited dimension that other variables made longer)."""
-    fill: Any = 0
-    """What stands in the part that is not stored."""
     _source: ArraySource | None = field(default=None, repr=False)
 
     def read(self, region: Region) -> np.ndarray:
         """Values in ``region``."""
         if self._source is None:
-            self._source = self.reader(self.path, self.array)
-        if self.stored_shape is None:
-            return self._source.read(region)
-        out = np.full(tuple(len(range(s.start, s.stop, s.step or 1)) for s in region), self.fill, self.dtype)
-        inside = tuple(
-            slice(s.start, max(s.start, min(s.stop, n)), s.step or 1)
-            for s, n in zip(region, self.stored_shape, strict=True)
-        )
-        values = self._source.read(inside)
-        out[tuple(slice(0, n) for n in values.shape)] = values
-        return out
+            self._source = open_array("hdf5", self.path, self.array, self.limits)
+        return self._source.read(region)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_source": None}
+
+
+@dataclass(eq=False)
+class PaddedArray:
+    """An array that is stored shorter than its dimensions are."""
+
+    source: ArraySource
+    shape: tuple[int, ...]
+    fill: Any
+    """What stands in the part that is not stored."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """dtype as stored."""
+        return self.source.dtype
+
+    @property
+    def chunks(self) -> tuple[int, ...] | None:
+        """Storage chunks of the stored part."""
+        return self.source.chunks
+
+    @property
+    def locator(self) -> Locator | None:
+        """None: what is stored is not all of it."""
+        return None
+
+    def read(self, region: Region) -> np.ndarray:
+        """Values in ``region``."""
+        out = np.full(tuple(len(range(s.start, s.stop, s.step or 1)) for s in region), self.fill, self.dtype)
+        inside = tuple(
+            slice(s.start, max(s.start, min(s.stop, n)), s.step or 1)
+            for s, n in zip(region, self.source.shape, strict=True)
+        )
+        values = self.source.read(inside)
+        out[tuple(slice(0, n) for n in values.shape)] = values
+        return out
 
 
 @dataclass(eq=False)

@@ -38,10 +38,13 @@ def read_stored(source: InputSource, options: OpenOptions) -> StoredDataset:
         raise InputError("NetCDF-3 is read from a local file", code="I101", where=source.where)
     if options.groups != ("/",):
         raise InputError("NetCDF-3 files have no groups", code="I111", where=source.where, hint="remove open.group")
-    return _read(source.path, options.drop, options.dims)
+    arguments = (source.path, options.drop, dict(options.dims))
+    found: StoredDataset = options.limits.call(read_file, *arguments, where=source.where)
+    return found
 
 
-def _read(path: str, drop: tuple[str, ...], dims: Mapping[str, Any]) -> StoredDataset:
+def read_file(path: str, drop: tuple[str, ...], dims: Mapping[str, Any]) -> StoredDataset:
+    """What the file holds; small arrays with their values."""
     header = read_header(path)
     messages: list[str] = []
     attrs = {k: _value(k, v, "the file", messages) for k, v in header.attrs.items()}

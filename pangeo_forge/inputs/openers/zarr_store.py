@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pangeo_forge.errors import InputError
+from pangeo_forge.inputs.isolation import Limits
 from pangeo_forge.inputs.lazy import Locator
 from pangeo_forge.inputs.openers.assembly import StoredDataset, StoredVariable, merge_groups, to_xarray
-from pangeo_forge.inputs.openers.leaves import Region
+from pangeo_forge.inputs.openers.leaves import Region, region_bytes
 from pangeo_forge.inputs.source import InputSource, OpenOptions, safe_url
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def open(source: InputSource, options: OpenOptions) -> xr.Dataset:
     InputError: I111 no such group; I110 the metadata is damaged.
     """
     place = StorePlace(os.path.abspath(source.path) if source.path else source.url, dict(source.storage_options))
-    parts = [(g, _read_group(place, g)) for g in options.groups]
+    parts = [(g, options.limits.call(read_group, place, g, options.limits, where=source.where)) for g in options.groups]
     stored = merge_groups(parts, source.where)
     if options.dims:
         stored = _renamed(stored, options.dims)
@@ -64,7 +65,8 @@ def _root_in_zip(path: str) -> str:
     return min(folders, key=lambda f: (f.count("/") if f else -1, f), default="")
 
 
-def _read_group(place: StorePlace, group: str) -> StoredDataset:
+def read_group(place: StorePlace, group: str, limits: Limits) -> StoredDataset:
+    """What a group holds, as its metadata say."""
     from xarray.backends.zarr import ZarrStore
 
     store, root = place.open()
@@ -82,9 +84,8 @@ def _read_group(place: StorePlace, group: str) -> StoredDataset:
     variables = {}
     for name, variable in loaded.items():
         chunks = variable.encoding.get("chunks")
-        array = ZarrArray(
-            place, f"{path}/{name}".strip("/"), tuple(variable.shape), variable.dtype, tuple(chunks) if chunks else None
-        )
+        where, parts = f"{path}/{name}".strip("/"), tuple(chunks) if chunks else None
+        array = ZarrArray(place, where, tuple(variable.shape), variable.dtype, parts, limits)
         variables[str(name)] = StoredVariable(tuple(map(str, variable.dims)), array, dict(variable.attrs))
     return StoredDataset(variables, dict(attrs))
 
@@ -111,6 +112,7 @@ class ZarrArray:
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     chunks: tuple[int, ...] | None
+    limits: Limits
 
     @property
     def locator(self) -> Locator | None:
@@ -119,11 +121,19 @@ class ZarrArray:
 
     def read(self, region: Region) -> np.ndarray:
         """Values in ``region``."""
-        import zarr
+        place, nbytes = f"{safe_url(self.place.url)}: {self.array}", region_bytes(region, self.dtype)
+        arguments = (self.place, self.array, self.dtype, region)
+        values: np.ndarray = self.limits.call(read_values, *arguments, where=place, nbytes=nbytes)
+        return values
 
-        store, _ = self.place.open()
-        try:
-            values = np.asarray(zarr.open_array(store, path=self.array, mode="r")[region])
-        finally:
-            store.close()
-        return values.astype(self.dtype, copy=False) if self.dtype.kind != "O" else values.astype(object)
+
+def read_values(place: StorePlace, array: str, dtype: np.dtype[Any], region: Region) -> np.ndarray:
+    """Values in ``region`` of an array."""
+    import zarr
+
+    store, _ = place.open()
+    try:
+        values = np.asarray(zarr.open_array(store, path=array, mode="r")[region])
+    finally:
+        store.close()
+    return values.astype(dtype, copy=False) if dtype.kind != "O" else values.astype(object)

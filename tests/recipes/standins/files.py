@@ -126,18 +126,19 @@ def index_page(names: Sequence[str]) -> str:
     )
 
 
-def grib2(path: Path, messages: Sequence[Mapping[str, Any]], values: np.ndarray) -> None:
-    """GRIB 2 messages on one small grid of 4 x 3 points, written by eccodes in a process of its own.
+def grib(path: Path, messages: Sequence[Mapping[str, Any]], values: np.ndarray, edition: int = 2) -> None:
+    """GRIB messages on one small grid of 4 x 3 points, written by eccodes in a process of its own.
 
-    ``messages``: keys to set in each; ``values``: of shape (messages, 3, 4).
+    ``messages``: keys to set in each; ``values``: of shape (messages, 3, 4), NaN where missing.
     """
     code = """if True:
         import os, pickle, sys
         import eccodes as e
-        path, messages, values = pickle.load(sys.stdin.buffer)
+        import numpy as np
+        path, messages, values, edition = pickle.load(sys.stdin.buffer)
         with open(path, "wb") as file:
             for keys, field in zip(messages, values):
-                handle = e.codes_grib_new_from_samples("regular_ll_sfc_grib2")
+                handle = e.codes_grib_new_from_samples(f"regular_ll_sfc_grib{edition}")
                 grid = {
                     "Ni": 4, "Nj": 3, "latitudeOfFirstGridPointInDegrees": 50.0, "latitudeOfLastGridPointInDegrees": 30.0,
                     "longitudeOfFirstGridPointInDegrees": 240.0, "longitudeOfLastGridPointInDegrees": 270.0,
@@ -146,11 +147,14 @@ def grib2(path: Path, messages: Sequence[Mapping[str, Any]], values: np.ndarray)
                 }
                 for key, value in {**grid, **keys}.items():
                     e.codes_set(handle, key, value)
-                e.codes_set_values(handle, field.ravel().tolist())
+                if np.isnan(field).any():
+                    e.codes_set(handle, "bitmapPresent", 1)
+                    e.codes_set(handle, "missingValue", 1e20)
+                e.codes_set_values(handle, np.where(np.isnan(field), 1e20, field).ravel().tolist())
                 e.codes_write(handle, file)
         sys.stdout.flush()
         os._exit(0)
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    data = pickle.dumps((str(path), [dict(m) for m in messages], np.asarray(values, "f8")))
+    data = pickle.dumps((str(path), [dict(m) for m in messages], np.asarray(values, "f8"), edition))
     subprocess.run([sys.executable, "-c", code], input=data, check=True)
