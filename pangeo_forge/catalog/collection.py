@@ -74,6 +74,8 @@ class StoreAddress:
     """Name of the version below a root."""
     state: str | None = None
     """Names what the store holds."""
+    consolidated: bool = True
+    """Whether a Zarr store has consolidated metadata."""
     ending: str = field(init=False, default=".zarr")
 
     def __post_init__(self) -> None:
@@ -91,7 +93,7 @@ class StoreAddress:
         """What ``xarray.open_dataset`` takes beside the address."""
         if self.ending in (".json", ".parquet"):
             return {"engine": "kerchunk", "chunks": {}}
-        return {"engine": "zarr", "consolidated": self.ending == ".zarr", "chunks": {}}
+        return {"engine": "zarr", "consolidated": self.ending == ".zarr" and self.consolidated, "chunks": {}}
 
     @property
     def storage_options(self) -> dict[str, Any]:

@@ -24,10 +24,12 @@ def lint(recipes: tuple[str, ...], params: tuple[str, ...], set_: tuple[str, ...
       pangeo-forge lint recipes/noaa-oisst
       pangeo-forge lint recipes
     """
+    from pangeo_forge.pattern.checking import with_patterns
     from pangeo_forge.recipe.lint import expanded
     from pangeo_forge.recipe.lint import lint as lint_recipe
 
-    reports = [lint_recipe(r, params=pairs(params, "--param"), set_=set_) for name in recipes for r in expanded(name)]
+    given = pairs(params, "--param")
+    reports = [with_patterns(lint_recipe(r, params=given, set_=set_)) for name in recipes for r in expanded(name)]
     if as_json:
         click.echo(json.dumps({"ok": all(r.ok for r in reports), "recipes": [r.to_json() for r in reports]}))
     else:

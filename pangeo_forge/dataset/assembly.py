@@ -14,7 +14,7 @@ from pangeo_forge.dataset import filling
 from pangeo_forge.dataset import members as who
 from pangeo_forge.dataset.combine import Combination
 from pangeo_forge.dataset.conflicts import conflict, raise_for
-from pangeo_forge.dataset.encoding import ArrayCoding, choose_coding
+from pangeo_forge.dataset.encoding import NO_FILL, ArrayCoding, choose_coding, raise_without_fill
 from pangeo_forge.dataset.members import Member
 from pangeo_forge.dataset.merging import merged_attrs
 from pangeo_forge.dataset.model import ArrayTemplate, Index, Template
@@ -43,10 +43,17 @@ def assemble(combination: Combination) -> Template:
     positions = tuple(sorted(combination.inputs))
     times = _times(members, settings, attrs)
     sizes = _sizes(members, axes)
-    arrays = [
-        _array(name, found, combination, positions, axes, sizes, attrs.get(name, {}), times.get(name))
-        for name, found in members.items()
-    ]
+    arrays: list[ArrayTemplate] = []
+    refused: dict[str, CombineError] = {}
+    for name, found in members.items():
+        try:
+            moment = times.get(name)
+            arrays.append(_array(name, found, combination, positions, axes, sizes, attrs.get(name, {}), moment))
+        except CombineError as error:
+            if error.code != NO_FILL:
+                raise
+            refused[name] = error
+    raise_without_fill(refused)
     return Template(
         sizes=sizes,
         concat_dims=settings.concat_dims,
@@ -189,7 +196,7 @@ def _array(
     settings = combination.settings
     first = found[0].layout
     merge = _merge(found, positions, len(settings.concat_dims))
-    declared = settings.encodings.get(name, {})
+    declared = settings.encoding_of(name)
     coding = choose_coding(name, found, attrs, moment, declared, needs_fill=_has_gap(name, found, axes, settings))
     accesses, access_of = ((), None) if coding.recode else _accesses(found, positions)
     return ArrayTemplate(

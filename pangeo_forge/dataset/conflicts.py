@@ -51,16 +51,30 @@ def raise_for(conflicts: list[Conflict]) -> None:
         return
     rows: list[tuple[str, ...]] = [("", "variable", "what", "value", "inputs", "for example")]
     for c in conflicts:
-        usual = max(c.sides, key=lambda s: s.count)
+        usual = _usual(c.sides)
         for side in c.sides[:ROWS]:
-            mark = "" if side is usual else "!"
+            mark = "" if usual is None or side is usual else "!"
             rows.append((mark, c.variable, c.attribute, _short(side.value), str(side.count), ", ".join(side.labels)))
         if len(c.sides) > ROWS:
-            rows.append(("!", c.variable, c.attribute, f"... {len(c.sides) - ROWS} more values", "", ""))
+            rows.append(
+                (
+                    "" if usual is None else "!",
+                    c.variable,
+                    c.attribute,
+                    f"... {len(c.sides) - ROWS} more values",
+                    "",
+                    "",
+                )
+            )
     hints = list(dict.fromkeys(c.hint for c in conflicts))
-    raise CombineError(
-        f"inputs disagree ('!' marks the odd ones)\n{_aligned(rows)}\n", code=conflicts[0].code, hint="; ".join(hints)
-    )
+    marked = " ('!' marks the odd ones)" if any(row[0] for row in rows) else ""
+    raise CombineError(f"inputs disagree{marked}\n{_aligned(rows)}\n", code=conflicts[0].code, hint="; ".join(hints))
+
+
+def _usual(sides: list[Side]) -> Side | None:
+    """What most inputs say; None where none of them is in the majority, so that nobody is the odd one."""
+    first, second = sorted(sides, key=lambda s: -s.count)[:2]
+    return first if first.count > second.count else None
 
 
 def _short(text: str) -> str:

@@ -26,6 +26,32 @@ from pangeo_forge.dataset.packing import decoded_dtype, packing_of
 from pangeo_forge.dataset.timecoding import TimeCoding
 from pangeo_forge.errors import CombineError
 
+NO_FILL = "C044"
+_DECLARE = "declare one: target: {{variables: {{{name}: {{fill_value: ...}}}}}}"
+
+
+def raise_without_fill(refused: Mapping[str, CombineError]) -> None:
+    """One error for all variables that need a value for what is missing, and have none.
+
+    Raises
+    ------
+    CombineError: C044.
+    """
+    if len(refused) < 2:
+        for error in refused.values():
+            raise error
+        return
+    rows = "\n".join(f"  {error.message}" for error in refused.values())
+    hints = list(dict.fromkeys(str(error.hint) for error in refused.values()))
+    declared = [h for h in hints if h.startswith("declare")]
+    entries = ", ".join(f"{name}: {{fill_value: ...}}" for name, e in refused.items() if e.hint in declared)
+    advice = [h for h in hints if h not in declared]
+    if declared:
+        advice.insert(0, f"declare them (a name may be a glob): target: {{variables: {{{entries}}}}}")
+    raise CombineError(
+        f"{len(refused)} variables have no value for what is missing:\n{rows}\n", code=NO_FILL, hint="; ".join(advice)
+    )
+
 
 @dataclass(frozen=True)
 class ArrayCoding:
@@ -106,7 +132,7 @@ def _of_time(
             # xarray decodes such a calendar with cftime, to which NaN is the reference date, and int64's least an error.
             raise CombineError(
                 f"{name!r} is absent from some inputs, and xarray cannot read missing dates of the calendar {units.calendar}",
-                code="C044",
+                code=NO_FILL,
                 hint=f"leave it out: transforms: [drop: [{name}]]",
             )
         # Not an integer that means "no time": where dates are decoded as cftime, that fails in the first or last place.
@@ -131,8 +157,8 @@ def _default_fill(name: str, dtype: str) -> float:
         return float("nan")
     raise CombineError(
         f"{name!r} is absent from some inputs, and its dtype {np.dtype(dtype)} has no value for what is missing",
-        code="C044",
-        hint=f"declare one: target: {{variables: {{{name}: {{fill_value: ...}}}}}}",
+        code=NO_FILL,
+        hint=_DECLARE.format(name=name),
     )
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pangeo_forge.recipe.globs import settings_of
+
 
 @dataclass(frozen=True)
 class CombineSettings:
@@ -50,6 +52,13 @@ class CombineSettings:
             encodings=_encodings(getattr(target, "variables", None) or {}),
             **given,
         )
+
+    def encoding_of(self, name: str) -> dict[str, Any]:
+        """What is declared for a variable, by its name or by globs."""
+        declared: dict[str, Any] = {}
+        for entry in settings_of(name, self.encodings):
+            declared.update(entry)
+        return declared
 
 
 def _encodings(variables: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -169,9 +169,10 @@ def _examined(names: Sequence[str], positions: Sequence[int], cache: str | None)
 
 def _refuse_wrong(path: Path) -> None:
     """What init writes must lint: anything else is our fault, and the text is kept for the report."""
+    from pangeo_forge.pattern.checking import with_patterns
     from pangeo_forge.recipe.lint import lint
 
-    report = lint(path)
+    report = with_patterns(lint(path))
     if not report.ok:
         raise InternalError(
             f"the recipe that init wrote does not lint: {report.errors[0]}", code="X230", where=str(path),

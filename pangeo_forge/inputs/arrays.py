@@ -31,7 +31,13 @@ def _netcdf3(path: str, names: Sequence[str], limits: Limits) -> Mapping[str, Ar
     return open_netcdf3_arrays(path, names)
 
 
-_OPENERS: dict[str, Opener] = {"hdf5": _hdf5, "netcdf3": _netcdf3}
+def _grib(path: str, names: Sequence[str], limits: Limits) -> Mapping[str, ArraySource]:
+    from pangeo_forge.inputs.openers.grib import grib_arrays
+
+    return grib_arrays(path, names, limits)
+
+
+_OPENERS: dict[str, Opener] = {"hdf5": _hdf5, "netcdf3": _netcdf3, "grib": _grib}
 
 
 def register(kind: str, opener: Opener) -> None:

@@ -140,7 +140,7 @@ def stored_of(
         by_kind.setdefault(access.locator.kind, {})[name] = access.locator.array
     found = {}
     for kind, arrays in by_kind.items():
-        stored = stored_arrays(kind, fetched.path, list(arrays.values()))
+        stored = stored_arrays(kind, fetched.path, list(arrays.values()), archive.options.limits)
         found.update({name: (accesses[name], stored[path]) for name, path in arrays.items()})
     return found
 

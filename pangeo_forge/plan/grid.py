@@ -11,6 +11,7 @@ import numpy as np
 
 from pangeo_forge.errors import PlanError
 from pangeo_forge.plan.layout import Layout, VariableLayout, format_bytes
+from pangeo_forge.plan.misfits import Misfit
 
 STRING_BYTES = 64
 """Bytes reckoned for one variable-length string in memory (pointer, object header, a short text)."""
@@ -63,7 +64,7 @@ def make_grid(
     PlanError: P202 unknown dimension, P203 impossible length, P204 shard no multiple of its chunk, P205 shards in
     Zarr v2.
     """
-    own = layout.variables.get(name, VariableLayout())
+    own = layout.of(name)
     if own.chunks is None and is_single(name, dims, shape, dtype, one_chunk=one_chunk, concat_dims=concat_dims):
         return Grid(_single_chunk(dims, shape, layout.append))
     if own.chunks is not None:
@@ -120,16 +121,15 @@ def explicit_chunks(
     return tuple(result)
 
 
-def check_dims(named: Mapping[str, object], known: Sequence[str], where: str) -> None:
-    """Raise P202 when ``named`` holds a dimension that the dataset does not have."""
+def unknown_dims(named: Mapping[str, object], known: Sequence[str], where: tuple[str, ...]) -> list[Misfit]:
+    """Dimensions that are named at a place of the recipe, and that the dataset does not have."""
+    found = []
     for dim in named:
         if dim not in known:
             near = difflib.get_close_matches(dim, list(known), n=1)
-            raise PlanError(
-                f"{where}: the dataset has no dimension {dim!r}; it has {', '.join(known)}",
-                code="P202",
-                hint=f"did you mean {near[0]!r}?" if near else "take it out",
-            )
+            hint = f"did you mean {near[0]!r}?" if near else "take it out"
+            found.append(Misfit("P202", (*where, dim), f"the dataset has no dimension {dim!r}", hint))
+    return found
 
 
 def auto_chunks(

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 from pangeo_forge.errors import PlanError
+from pangeo_forge.recipe.globs import settings_of
 
 DEFAULT_CHUNK_BYTES = 50_000_000
 """Uncompressed bytes of one chunk in the dtype as stored. Packed data compresses about threefold, so an object is some
@@ -60,6 +61,15 @@ class Layout:
     attrs_delete: tuple[str, ...] = ()
     append: str | None = None
     """Dimension along which later runs append."""
+    consolidated: bool = True
+    """Whether the root holds a copy of all arrays' metadata."""
+
+    def of(self, name: str) -> VariableLayout:
+        """What is asked for one variable, by its name or by globs."""
+        found = VariableLayout()
+        for entry in settings_of(name, self.variables):
+            found = replace(found, **{f.name: v for f in fields(entry) if (v := getattr(entry, f.name)) is not None})
+        return found
 
     @classmethod
     def from_recipe(cls, target: Any) -> Layout:
@@ -80,6 +90,7 @@ class Layout:
             attrs_set=dict(attrs.get("set") or {}),
             attrs_delete=tuple(attrs.get("delete") or ()),
             append=getattr(target, "append", None),
+            consolidated=bool(getattr(target, "consolidated", True)),
         )
 
 

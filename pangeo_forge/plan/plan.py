@@ -227,6 +227,8 @@ class Plan:
     """Codec threads of a worker."""
     intermediate: tuple[ArrayPlan, ...] = ()
     warnings: tuple[str, ...] = ()
+    consolidated: bool = True
+    """Whether the root holds a copy of all arrays' metadata."""
     schema_version: int = field(default=SCHEMA_VERSION)
 
     def array(self, name: str) -> ArrayPlan:
@@ -303,6 +305,7 @@ class Plan:
             "schema_version": self.schema_version,
             "recipe": dict(self.recipe),
             "zarr_format": self.zarr_format,
+            "consolidated": self.consolidated,
             "sizes": dict(self.sizes),
             "attrs": attrs_to_json(dict(self.attrs)),
             "arrays": [a.to_json() for a in self.arrays],
@@ -334,6 +337,7 @@ class Plan:
         return cls(
             recipe=data["recipe"],
             zarr_format=data["zarr_format"],
+            consolidated=data.get("consolidated", True),
             sizes=data["sizes"],
             attrs=attrs_from_json(data["attrs"]),
             arrays=tuple(ArrayPlan.from_json(a) for a in data["arrays"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase as fnmatch
@@ -13,12 +14,14 @@ from pangeo_forge.dataset.model import ArrayTemplate, Template
 from pangeo_forge.errors import PlanError
 from pangeo_forge.plan.blocks import Workload, choose_blocks, group_arrays
 from pangeo_forge.plan.compact import plain
-from pangeo_forge.plan.grid import check_dims, itemsize, make_grid
-from pangeo_forge.plan.layout import DEFAULT_COMPRESSOR, ZSTD_BLOCK, Layout, VariableLayout, format_bytes
+from pangeo_forge.plan.grid import itemsize, make_grid, unknown_dims
+from pangeo_forge.plan.layout import DEFAULT_COMPRESSOR, ZSTD_BLOCK, Layout, format_bytes
 from pangeo_forge.plan.memory import Resources
+from pangeo_forge.plan.misfits import Misfit, raise_misfits
 from pangeo_forge.plan.overlaps import InputGrid
 from pangeo_forge.plan.plan import ArrayPlan, Plan, Stage, TaskGroup
 from pangeo_forge.plan.rechunk import two_passes
+from pangeo_forge.recipe.globs import settings_of, unmatched
 
 
 def make_plan(
@@ -54,6 +57,7 @@ def make_plan(
     return Plan(
         recipe=dict(recipe or {}),
         zarr_format=layout.zarr_format,
+        consolidated=layout.consolidated,
         sizes={k: int(v) for k, v in template.sizes.items()},
         attrs=_attrs(template.attrs, layout),
         arrays=arrays,
@@ -82,7 +86,7 @@ def plan_array(array: ArrayTemplate, layout: Layout) -> ArrayPlan:
         concat_dims=array.concat_dims,
         one_chunk=array.values is not None and array.is_coord,
     )
-    own = layout.variables.get(array.name, VariableLayout())
+    own = layout.of(array.name)
     dtype = "str" if array.dtype == "str" else np.dtype(array.dtype).newbyteorder("<").str
     compressor = compressor_of(own.compressor or layout.compressor, dtype)
     if compressor["name"] == "blosc" and math.prod(grid.chunks) * itemsize(dtype) > BLOSC_LIMIT:
@@ -170,24 +174,27 @@ def _check(template: Template, layout: Layout) -> None:
             hint="look at the recipe's drop and keep transforms",
         )
     dims = list(template.sizes)
+    found: list[Misfit] = []
     for spec, where in (
         (layout.chunks, "chunks"),
         (layout.chunk_ratio, "chunk_ratio"),
         (layout.shards or {}, "shards"),
     ):
         if not isinstance(spec, str):
-            check_dims(spec, dims, f"target.{where}")
+            found += unknown_dims(spec, dims, ("target", where))
     names = [a.name for a in template.arrays]
+    for name in unmatched(layout.variables, names):
+        near = difflib.get_close_matches(name, names, n=1)
+        what = f"the dataset has no variable {name!r}; it has {', '.join(names)}"
+        hint = f"did you mean {near[0]!r}?" if near else "take it out"
+        found.append(Misfit("P207", ("target", "variables", name), what, hint))
     for name, own in layout.variables.items():
-        if name not in names:
-            raise PlanError(
-                f"target.variables: the dataset has no variable {name!r}",
-                code="P207",
-                hint=f"it has {', '.join(names)}",
-            )
-        array = template.array(name)
-        check_dims(own.chunks or {}, array.dims, f"target.variables.{name}.chunks")
-        check_dims(own.shards or {}, array.dims, f"target.variables.{name}.shards")
+        # A glob may stand for variables of different dimensions: each of its own must be known to one of them.
+        known = list(dict.fromkeys(d for n in names if settings_of(n, {name: own}) for d in template.array(n).dims))
+        for what, lengths in (("chunks", own.chunks), ("shards", own.shards)):
+            if known:
+                found += unknown_dims(lengths or {}, known, ("target", "variables", name, what))
+    raise_misfits(found, f"its dimensions are {', '.join(dims)}")
 
 
 def _stages(work: Workload, resources: Resources) -> tuple[tuple[Stage, ...], tuple[ArrayPlan, ...]]:

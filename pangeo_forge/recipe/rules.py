@@ -155,6 +155,13 @@ def _target(target: Target, inputs: Any) -> Iterator[Problem]:
     for name, variable in target.variables.items():
         own = variable.chunks or chunks
         yield from _shards(variable.shards or {}, own, (*at, "variables", name, "shards"))
+    if target.append and not target.consolidated:
+        yield Problem(
+            (*at, "consolidated"),
+            "R060",
+            "append makes a store longer by one put of its consolidated metadata, and the target has none",
+            "remove consolidated: false, or append",
+        )
     if target.append and isinstance(inputs, Inputs):
         dims = [key.dim for key in inputs.concat.values()]
         if target.append not in dims:

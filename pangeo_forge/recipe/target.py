@@ -182,7 +182,9 @@ class Target(Section):
         None, description="Compressor of all variables.", examples=[{"name": "zstd", "level": 3}]
     )
     attrs: AttributeEdit | None = Field(None, description="Global attributes to set and to delete.")
-    consolidated: bool = Field(True, description="Write consolidated metadata, last.")
+    consolidated: bool = Field(
+        True, description="Write consolidated metadata, last. false: readers open each array by itself."
+    )
     append: Name | None = Field(None, description="Dimension along which later runs append.", examples=["time"])
     on_changed: Literal["fail", "rewrite", "ignore"] = Field(
         "fail",

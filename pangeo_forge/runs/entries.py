@@ -25,7 +25,7 @@ from pangeo_forge.errors import PangeoForgeError, TargetError
 from pangeo_forge.runs.place import Place
 from pangeo_forge.targets.conditional import Conflict, put_if, read_tagged
 from pangeo_forge.targets.dataset_root import root_attributes
-from pangeo_forge.targets.metadata import PROVENANCE
+from pangeo_forge.targets.metadata import PROVENANCE, UNCONSOLIDATED
 from pangeo_forge.targets.metadata import STATE as STATE_OF_STORE
 from pangeo_forge.targets.objects import is_local, local_path, open_objects
 
@@ -73,6 +73,7 @@ def make_entry(place: Place, about: Description, now: dt.datetime | None = None)
         place.options.get("endpoint_url"),
         version,
         attrs.get(STATE_OF_STORE),
+        consolidated=not attrs.get(UNCONSOLIDATED),
     )
     with open_dataset(store, place.options, chunks=None, decode_timedelta=False) as ds:
         made = make_collection(about, ds, address, now or dt.datetime.now(dt.UTC))

@@ -93,7 +93,7 @@ class Place:
         if not self.store.endswith(".zarr"):
             return self.store if root_attributes(self.store, self.options) is not None else None
         store = open_objects(self.store, self.options)
-        return self.store if any(store.exists(k) for k in ("zarr.json", ".zmetadata")) else None
+        return self.store if any(store.exists(k) for k in ("zarr.json", ".zmetadata", ".zgroup")) else None
 
     def latest(self) -> tuple[dict[str, Any] | None, Tag]:
         """What ``latest.json`` says, and its tag."""

@@ -46,7 +46,7 @@ def plan_references(session: Session, template: Template, zarr_format: int) -> t
             arrays.append(_inlined(plan_array(array, layout), layout.append))
             continue
         try:
-            form = _form(session, template, grid, array)
+            form = _form(session, template, grid, array, zarr_format)
         except TargetError:
             if not array.is_coord or math.prod(array.shape) * itemsize(array.dtype) > MAX_INLINE:
                 raise
@@ -89,7 +89,7 @@ def refuse_settings(target: Any) -> None:
         )
 
 
-def _form(session: Session, template: Template, grid: InputGrid, array: ArrayTemplate) -> ChunkForm:
+def _form(session: Session, template: Template, grid: InputGrid, array: ArrayTemplate, zarr_format: int) -> ChunkForm:
     """The form of an array's chunks in the first input that holds it."""
     first = next(iter(grid.overlaps(array, _whole(array))), None)
     if first is None:
@@ -97,6 +97,12 @@ def _form(session: Session, template: Template, grid: InputGrid, array: ArrayTem
     item = session.archive.item(first.index)
     try:
         access, stored = stored_of(session.archive, item, template, first.ordinal, [array.name])[array.name]
+        if zarr_format == 3 and access.locator.kind == "grib":
+            raise TargetError(
+                "readers of Icechunk know no codec for GRIB messages",
+                code="T071",
+                hint="set `target.reference.format` to parquet or json, or use `format: zarr`",
+            )
         form = form_of(cut(stored, access, steps_along(grid, array.dims, array.shape)), access)
     except TargetError as error:
         error.where = error.where or item.label

@@ -26,6 +26,7 @@ from pangeo_forge.pipeline.ranges import INPUTS_PER_ELEMENT, ranges
 from pangeo_forge.pipeline.scratch import Scratch
 from pangeo_forge.pipeline.write_task import TaskReport
 from pangeo_forge.plan import Plan, Resources, make_plan
+from pangeo_forge.plan.misfits import MisfitError
 from pangeo_forge.recipe.model import Recipe
 from pangeo_forge.runs.equipment import check, equipped
 from pangeo_forge.runs.settings import RunSettings
@@ -33,6 +34,8 @@ from pangeo_forge.runs.sources import source_context
 from pangeo_forge.runs.worklog import WorkLog
 
 SHOWN_FAILURES = 20
+ALIKE = 3
+"""Places shown of inputs that fail alike."""
 CHECKED_URLS = 1000
 """URLs of an untrusted recipe that are checked before any is fetched; each is checked again then."""
 
@@ -161,7 +164,11 @@ class Session:
         if self.settings.prune:
             about["pruned"] = str(self.settings.prune)
         with self.step("plan"):
-            return make_plan(template, self.recipe.target, resources=self.resources, recipe=about, tasks=tasks)
+            try:
+                return make_plan(template, self.recipe.target, resources=self.resources, recipe=about, tasks=tasks)
+            except MisfitError as error:
+                error.locate(self.recipe.locate)
+                raise
 
 
 @contextmanager
@@ -274,9 +281,7 @@ def excuse(failed: Sequence[FailedInput], on_missing: str, total: int) -> list[s
         raise bad[0].error
     if bad:
         ordered = sorted(bad, key=lambda f: f.index)
-        rows = [f"  {f.error}" for f in ordered[:SHOWN_FAILURES]]
-        if len(bad) > SHOWN_FAILURES:
-            rows.append(f"  ... and {len(bad) - SHOWN_FAILURES} more")
+        rows = told_together([f.error for f in ordered])
         raise InputError(
             f"{len(bad)} of {total} inputs failed:\n" + "\n".join(rows) + "\n",
             code="I001",
@@ -286,6 +291,25 @@ def excuse(failed: Sequence[FailedInput], on_missing: str, total: int) -> list[s
         f"{f.label} is absent: {'left out' if on_missing == 'skip' else 'filled'}"
         for f in sorted(failed, key=lambda f: f.index)
     ]
+
+
+def told_together(errors: Sequence[PangeoForgeError]) -> list[str]:
+    """One line an error; equal ones of several inputs are one line, with their number and the first of their places."""
+    same: dict[tuple[str, str, str | None], list[PangeoForgeError]] = {}
+    for error in errors:
+        same.setdefault((error.code, error.message, error.hint), []).append(error)
+    rows: list[str] = []
+    for group in list(same.values())[:SHOWN_FAILURES]:
+        if len(group) <= ALIKE:
+            rows += [f"  {error}" for error in group]
+            continue
+        first = group[0]
+        what = type(first)(first.message, code=first.code, hint=first.hint)
+        places = [str(error.where) for error in group[:ALIKE]]
+        rows.append(f"  {len(group)} inputs: {what}")
+        rows += [f"    {place}" for place in places] + [f"    ... and {len(group) - ALIKE} more"]
+    left = sum(len(group) for group in list(same.values())[SHOWN_FAILURES:])
+    return [*rows, f"  ... and {left} more"] if left else rows
 
 
 def pruned(settings: RunSettings, n: int) -> RunSettings:

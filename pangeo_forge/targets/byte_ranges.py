@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,13 +15,17 @@ from pangeo_forge.errors import TargetError
 from pangeo_forge.inputs.flat_storage import FlatStorage, c_strides
 from pangeo_forge.inputs.hdf5_filters import BLOSC, BZIP2, DEFLATE, FLETCHER32, SHUFFLE, ZSTD, Filter
 from pangeo_forge.inputs.hdf5_layout import ChunkLayout, layout
+from pangeo_forge.inputs.isolation import Limits
 from pangeo_forge.inputs.netcdf3_header import read_header
+from pangeo_forge.targets.grib_messages import message_places
 
 MAX_FLAT_CHUNK = 32 << 20
 """Bytes: values that lie in one piece are cut into chunks of at most so much, where they can be."""
 
 MAX_REFERENCES = 20_000_000
 """Chunks of one array of one file: beyond that their list alone takes some hundred MB."""
+
+_CONTAINED = Limits()
 
 Codec = Mapping[str, Any]
 """A numcodecs configuration."""
@@ -94,12 +99,13 @@ class ChunkForm:
         return ", ".join(parts)
 
 
-def stored_arrays(kind: str, path: str, names: Sequence[str]) -> dict[str, StoredArray]:
+def stored_arrays(kind: str, path: str, names: Sequence[str], limits: Limits = _CONTAINED) -> dict[str, StoredArray]:
     """Arrays of one local file.
 
     Parameters
     ----------
     kind: ``Locator.kind``.
+    limits: how the libraries that know where chunks lie are contained.
 
     Raises
     ------
@@ -111,12 +117,12 @@ def stored_arrays(kind: str, path: str, names: Sequence[str]) -> dict[str, Store
         raise TargetError(
             f"arrays of {kind} inputs cannot be referenced by byte ranges",
             code="T071",
-            hint="use `format: zarr`; references are made to NetCDF-3, NetCDF-4 and HDF5",
+            hint="use `format: zarr`; references are made to NetCDF-3, NetCDF-4, HDF5 and GRIB",
         )
-    return reader(path, names)
+    return reader(path, names, limits)
 
 
-def _netcdf3(path: str, names: Sequence[str]) -> dict[str, StoredArray]:
+def _netcdf3(path: str, names: Sequence[str], limits: Limits) -> dict[str, StoredArray]:
     variables = read_header(path).variables
     found = {}
     for name in names:
@@ -125,11 +131,33 @@ def _netcdf3(path: str, names: Sequence[str]) -> dict[str, StoredArray]:
     return found
 
 
-def _hdf5(path: str, names: Sequence[str]) -> dict[str, StoredArray]:
-    return {name: _of_layout(found) for name, found in layout(path, names, max_chunks=MAX_REFERENCES).items()}
+def _hdf5(path: str, names: Sequence[str], limits: Limits) -> dict[str, StoredArray]:
+    found = limits.call(all_chunks, path, list(names), where=path)
+    return {name: _of_layout(known) for name, known in found.items()}
 
 
-_READERS: Mapping[str, Callable[[str, Sequence[str]], dict[str, StoredArray]]] = {"hdf5": _hdf5, "netcdf3": _netcdf3}
+def all_chunks(path: str, names: Sequence[str]) -> dict[str, ChunkLayout]:
+    """Layouts that list the chunks however many they are."""
+    return layout(path, names, max_chunks=MAX_REFERENCES)
+
+
+def _grib(path: str, names: Sequence[str], limits: Limits) -> dict[str, StoredArray]:
+    found = {}
+    size = os.path.getsize(path)
+    for place in names:
+        name, select, extra = json.loads(place)
+        # All messages are decoded to see that readers understand them: as much time as for reading them.
+        told = limits.call(message_places, path, select, extra, name, where=f"{path}: {name}", nbytes=10 * size)
+        shape, dtype, offsets, sizes = told
+        chunks = tuple(n if count == 1 else 1 for n, count in zip(shape, offsets.shape, strict=True))
+        codec = {"id": "grib", "var": name, "dtype": np.dtype(dtype).name}
+        fill = np.full((), np.nan, dtype).tobytes()
+        found[place] = StoredArray(shape, dtype, chunks, (codec,), offsets, sizes, fill=fill)
+    return found
+
+
+_Reader = Callable[[str, Sequence[str], Limits], dict[str, StoredArray]]
+_READERS: Mapping[str, _Reader] = {"hdf5": _hdf5, "netcdf3": _netcdf3, "grib": _grib}
 
 
 def _of_layout(known: ChunkLayout) -> StoredArray:

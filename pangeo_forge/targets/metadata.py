@@ -24,6 +24,9 @@ STATE = f"{PROVENANCE}state"
 PRUNED = f"{PROVENANCE}pruned"
 """Root attribute of a store that holds only so many first and last values of each concat key."""
 
+UNCONSOLIDATED = f"{PROVENANCE}unconsolidated"
+"""Root attribute of a store that has no consolidated metadata because its recipe wants none."""
+
 Documents = dict[str, bytes]
 
 
@@ -46,9 +49,10 @@ def documents(plan: Plan) -> tuple[Documents, Documents]:
         group = zarr.create_group(memory, zarr_format=number, attributes=attrs)
         for array in plan.arrays:
             _create(group, array, plan.zarr_format, coordinates.get(array.name))
-        zarr.consolidate_metadata(memory, zarr_format=number)
+        if plan.consolidated:
+            zarr.consolidate_metadata(memory, zarr_format=number)
     found = {k: v.to_bytes() for k, v in store.items()}
-    names = ["zarr.json"] if plan.zarr_format == 3 else [".zattrs", ".zgroup", ".zmetadata"]
+    names = ["zarr.json"] if plan.zarr_format == 3 else [".zattrs", ".zgroup", ".zmetadata"][: 2 + plan.consolidated]
     return {k: v for k, v in found.items() if k not in names}, {k: found[k] for k in names}
 
 
@@ -149,6 +153,8 @@ def provenance(plan: Plan) -> Mapping[str, Any]:
     for key in ("id", "title", "fingerprint"):
         if plan.recipe.get(key):
             result[f"{PROVENANCE}recipe_{key}"] = plan.recipe[key]
+    if not plan.consolidated:
+        result[UNCONSOLIDATED] = True
     if plan.recipe.get("state"):
         result[STATE] = plan.recipe["state"]
     if plan.recipe.get("pruned"):

@@ -9,11 +9,24 @@ from pangeo_forge.targets.objects import is_local, local_path
 from pangeo_forge.targets.retries import retried_async
 
 
-def preview(url: str, documents: Mapping[str, bytes], storage_options: Mapping[str, Any] | None = None) -> Any:
-    """A read-only zarr store over what is at ``url``, in which ``documents`` stand in place of what is there."""
+def preview(
+    url: str,
+    documents: Mapping[str, bytes],
+    storage_options: Mapping[str, Any] | None = None,
+    *,
+    consolidated: bool = True,
+) -> Any:
+    """A read-only zarr store over what is at ``url``, in which ``documents`` stand in place of what is there.
+
+    Parameters
+    ----------
+    consolidated: whether it must be opened by consolidated metadata, or has none.
+    """
     from zarr.storage import FsspecStore, LocalStore, WrapperStore
 
     class Preview(WrapperStore):  # type: ignore[type-arg]
+        supports_consolidated_metadata = consolidated
+
         async def get(self, key: str, prototype: Any = None, byte_range: Any = None) -> Any:
             if key not in documents:
                 return await retried_async(lambda: super(Preview, self).get(key, prototype, byte_range))

@@ -12,6 +12,8 @@ import numpy as np
 from pangeo_forge.plan.plan import ArrayPlan, Plan
 from pangeo_forge.targets.byte_ranges import ChunkForm
 from pangeo_forge.targets.codec import fill_of
+from pangeo_forge.targets.grib_codec import CODEC as GRIB
+from pangeo_forge.targets.grib_codec import register
 from pangeo_forge.targets.metadata import coordinate_attrs, documents
 from pangeo_forge.targets.reference_placement import Forms
 
@@ -72,6 +74,8 @@ def _attrs(array: ArrayPlan, coordinates: str | None, zarr_format: int) -> dict[
 def _codecs_v2(form: ChunkForm) -> dict[str, Any]:
     import numcodecs
 
+    if GRIB in {c["id"] for c in json.loads(form.codecs)}:
+        register()
     # All go into `filters`, which any number of them may; kerchunk writes them there, too.
     return {"filters": [numcodecs.get_codec(dict(c)) for c in json.loads(form.codecs)] or None, "compressors": None}
 

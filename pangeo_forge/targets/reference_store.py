@@ -30,6 +30,10 @@ def open_references(
     import fsspec
     from zarr.storage import FsspecStore
 
+    from pangeo_forge.targets.grib_codec import register
+
+    register()
+
     class ReferenceStore(FsspecStore):
         # fsspec keeps the metadata of all arrays in one place already.
         supports_consolidated_metadata = False

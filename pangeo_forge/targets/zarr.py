@@ -150,7 +150,7 @@ class ZarrTarget:
         TargetError: T030 when what was written does not open as planned; nothing that opens is left then.
         """
         _, roots = documents(plan)
-        complete = preview(self.building_url, roots, self.storage_options)
+        complete = preview(self.building_url, roots, self.storage_options, consolidated=plan.consolidated)
         check_store(complete, plan)
         if inspect is not None:
             inspect(complete)
@@ -289,7 +289,7 @@ def exchange(one: Path, two: Path) -> bool:
 
 def state_of(objects: ObjectStore) -> str | None:
     """The state that a store's root attributes name."""
-    for key in ROOTS[:2]:
+    for key in (*ROOTS[:2], ".zattrs"):
         data = objects.get(key)
         if data is not None and (attrs := root_attrs(data)):
             return attrs.get(STATE)

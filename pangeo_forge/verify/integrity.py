@@ -13,8 +13,10 @@ import numpy as np
 
 from pangeo_forge import progress
 from pangeo_forge.errors import VerifyError
+from pangeo_forge.targets.metadata import UNCONSOLIDATED
 from pangeo_forge.targets.objects import ObjectStore, open_objects
 from pangeo_forge.targets.opening import store_of
+from pangeo_forge.targets.zarr import root_attrs
 from pangeo_forge.verify.result import CheckResult
 
 SHOWN = 5
@@ -70,6 +72,8 @@ def _consolidated(objects: ObjectStore, url: str) -> CheckResult:
             )
         known = None if text is None else _parsed(text, ".zmetadata", url)["metadata"]
         own = {key: _document(objects, key) for key in known or {}}
+    if known is None and root_attrs(root or objects.get(".zattrs") or b"").get(UNCONSOLIDATED):
+        return CheckResult("consolidated metadata", True, "there is none, as the recipe wants")
     if known is None:
         return CheckResult(
             "consolidated metadata", False, "there is none: each open reads every array's metadata by itself"

@@ -41,7 +41,7 @@ def _open(url: Any, options: Mapping[str, Any] | None, coder: Any) -> xr.Dataset
         warnings.simplefilter("ignore")
         ds: xr.Dataset = xr.open_zarr(
             url,
-            consolidated=getattr(url, "supports_consolidated_metadata", True),
+            consolidated=_consolidated(url),
             chunks=None,
             decode_times=coder,
             decode_timedelta=False,
@@ -50,12 +50,18 @@ def _open(url: Any, options: Mapping[str, Any] | None, coder: Any) -> xr.Dataset
         return ds
 
 
+def _consolidated(url: Any) -> bool | None:
+    # By its address a store opens as it does for its readers; whether its consolidated metadata is there and true is another
+    # check (`verify.integrity`). A preview says what it must have.
+    return None if isinstance(url, str) else getattr(url, "supports_consolidated_metadata", True)
+
+
 def _unopened(url: Any, error: Exception) -> VerifyError:
     return VerifyError(
         f"it does not open with xarray: {type(error).__name__}: {error}",
         code="V002",
         where=url if isinstance(url, str) else None,
-        hint="is it a Zarr store with consolidated metadata? build it again if it is ours",
+        hint="is it a Zarr store? build it again if it is ours",
     )
 
 

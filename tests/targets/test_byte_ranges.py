@@ -65,7 +65,7 @@ def test_chunks_are_as_large_as_they_may_be() -> None:
 
 def test_formats_without_byte_ranges_are_refused() -> None:
     with pytest.raises(TargetError, match="T071"):
-        stored_arrays("grib", "x.grb", ["t"])
+        stored_arrays("geotiff", "x.tif", ["t"])
 
 
 def test_hdf5_codecs_are_listed_in_the_order_of_writing(tmp_path: Path) -> None:

@@ -53,10 +53,11 @@ Save = Callable[[Sequence[RecipeReport]], None]
 
 def review(job: Job, save: Save) -> None:
     """Check the file's recipes; ``save`` is called with all that is known after each step."""
+    from pangeo_forge.pattern.checking import with_patterns
     from pangeo_forge.recipe.lint import lint
 
     began = time.monotonic()
-    linted = lint(job.path, name=job.shown)
+    linted = with_patterns(lint(job.path, name=job.shown))
     found = [*linted.errors, *linted.warnings]
     problems = [replace_level(p, e in linted.warnings) for e in found for p in findings.problems_of(e)]
     stage = Stage(name="lint", outcome="done" if linted.ok else "failed", seconds=round(time.monotonic() - began, 3))

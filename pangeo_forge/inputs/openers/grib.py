@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import builtins
 import itertools
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 Select = Mapping[str, Any]
 _CACHED_FILES = 4
+KIND = "grib"
+"""Of locators."""
 
 
 def open(source: InputSource, options: OpenOptions) -> xr.Dataset:
@@ -90,7 +93,7 @@ def check(path: str) -> None:
             if at < 0:
                 position += max(len(head) - 3, 1)
                 continue
-            length = _length(head[at : at + 16])
+            length = told_length(head[at : at + 16])
             if length is None:
                 return
             if position + at + length > size:
@@ -100,7 +103,7 @@ def check(path: str) -> None:
             position += at + length
 
 
-def _length(head: bytes) -> int | None:
+def told_length(head: bytes) -> int | None:
     """Length of the message that begins with ``head``; None where only the library can tell."""
     if len(head) < 16:
         return None
@@ -116,7 +119,8 @@ def _length(head: bytes) -> int | None:
 _open_files: dict[tuple[str, int, str], Any] = {}
 
 
-def _dataset(path: str, select: Select, extra: Mapping[str, Any]) -> Any:
+def opened_strictly(path: str, select: Select, extra: Mapping[str, Any]) -> Any:
+    """cfgrib's dataset of the messages that ``select`` picks; the last few are kept open."""
     key = (path, os.stat(path).st_mtime_ns, repr((sorted(select.items()), sorted(extra.items()))))
     if key not in _open_files:
         while len(_open_files) >= _CACHED_FILES:
@@ -173,7 +177,7 @@ def _table(path: str) -> str:
 
 def describe(path: str, select: Select, extra: Mapping[str, Any], limits: Limits) -> StoredDataset:
     """What the selected messages hold; small arrays with their values."""
-    dataset = _dataset(path, select, extra)
+    dataset = opened_strictly(path, select, extra)
     variables, coords = {}, set()
     for name, variable in dataset.variables.items():
         attrs = dict(variable.attributes.items())
@@ -204,7 +208,7 @@ def _check_unique(path: str, name: str, data: Any) -> None:
 
 def read_values(path: str, select: Select, extra: Mapping[str, Any], name: str, region: Region) -> np.ndarray:
     """Values of a region, decoding only the messages that it touches."""
-    data = _dataset(path, select, extra).variables[name].data
+    data = opened_strictly(path, select, extra).variables[name].data
     geo = data.geo_ndim
     header = tuple(list(range(*s.indices(n))) for s, n in zip(region[:-geo], data.shape[:-geo], strict=True))
     return np.ascontiguousarray(data[(*header, *region[-geo:])])
@@ -225,8 +229,11 @@ class GribArray:
 
     @property
     def locator(self) -> Locator | None:
-        """None: messages are found by their keys, file by file."""
-        return None
+        """Kind "grib": messages are found by their keys, file by file; None where these do not travel as JSON."""
+        try:
+            return Locator(KIND, json.dumps([self.name, dict(self.select), dict(self.extra)]))
+        except TypeError:
+            return None
 
     def read(self, region: Region) -> np.ndarray:
         """Values in ``region``; missing points are NaN."""
@@ -234,6 +241,30 @@ class GribArray:
         place, nbytes = f"{self.path}: {self.name}", region_bytes(region, self.dtype)
         values: np.ndarray = self.limits.call(read_values, *arguments, where=place, nbytes=nbytes)
         return values
+
+
+def grib_arrays(path: str, names: Sequence[str], limits: Limits) -> dict[str, GribArray]:
+    """Arrays by the names that their locators have in other files.
+
+    Raises
+    ------
+    InputError: I212 the file has no such variable; as :func:`open`.
+    """
+    wanted: dict[str, list[tuple[str, str]]] = {}
+    for place in names:
+        name, select, extra = json.loads(place)
+        wanted.setdefault(json.dumps([select, extra]), []).append((place, name))
+    found: dict[str, GribArray] = {}
+    for keys, places in wanted.items():
+        select, extra = json.loads(keys)
+        stored: StoredDataset = limits.call(describe, path, select, extra, limits, where=path)
+        for place, name in places:
+            source = stored.variables[name].source if name in stored.variables else None
+            if not isinstance(source, GribArray):
+                hint = "compare the messages of this file with those of the others"
+                raise InputError(f"the file has no variable {name!r}", code="I212", where=path, hint=hint)
+            found[place] = source
+    return found
 
 
 # -- several passes --------------------------------------------------------------------------------------------------------

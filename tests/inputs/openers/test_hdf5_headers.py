@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from pangeo_forge.inputs.hdf5_layout import opened
+from pangeo_forge.inputs.isolation import IN_PROCESS
 from pangeo_forge.inputs.openers.hdf5_group import GroupReader, group_names
 from pangeo_forge.inputs.openers.hdf5_headers import UNKNOWN, Headers
 from pangeo_forge.inputs.sniff import sniff
@@ -29,7 +30,7 @@ def _read(path: Path, group: str, *, headers: bool) -> str:
     fd = os.open(path, os.O_RDONLY)
     try:
         with opened(str(path)) as file:
-            found = GroupReader(file, str(path), group, {}, (), Headers(fd) if headers else None).read()
+            found = GroupReader(file, str(path), group, {}, (), IN_PROCESS, Headers(fd) if headers else None).read()
     finally:
         os.close(fd)
     variables = {n: (v.dims, v.source.dtype, v.source.shape, _shown(v.attrs)) for n, v in found.variables.items()}
