@@ -6,6 +6,7 @@ It asks neither network nor disk: of sources that list files it looks at the key
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from pangeo_forge.errors import InputError, PlanError, RecipeError
 from pangeo_forge.pattern.adapter import plain
@@ -35,7 +36,7 @@ def wrong_with(recipe: Recipe) -> RecipeError | None:
             FilePattern.from_inputs(inputs, folder=recipe.folder)
         else:
             # A stand-in for what the source would list: the keys' values are built, and nothing is listed.
-            given = {"concat": inputs.concat, "merge": inputs.merge}
+            given: dict[str, dict[str, Any]] = {"concat": dict(inputs.concat), "merge": dict(inputs.merge)}
             valued = {
                 kind: {n: plain(e) for n, e in keys.items() if not isinstance(e.values, EmptyValues)}
                 for kind, keys in given.items()
