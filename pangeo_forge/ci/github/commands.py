@@ -19,7 +19,8 @@ COMMANDS = {
 WRITERS = ("admin", "write")
 """Permissions that may give commands; ``maintain`` is told as ``write``."""
 _WORD = re.compile(r"/([A-Za-z][A-Za-z-]{0,30})(?=\s|\Z)(.*)")
-_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
+_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*(/[a-z0-9]+(-[a-z0-9]+)*)?\Z")
+"""An id; of one dataset of a matrix, the feedstock's and its own."""
 _MOST_IDS = 15
 
 
@@ -59,7 +60,8 @@ def parse(body: str, recipes: Sequence[str], feedstocks: Sequence[str], *, on_pu
         return Command("answer", answer=f"`/{word}` {said}.\n\n{usage()}\n\n{_ids(what.capitalize() + 's', known)}")
     name = rest[0]
     proposed = word == "plan" and on_pull_request
-    if not _ID.match(name) or len(name) > 200 or (name not in known and not proposed):
+    there = name in known or (word == "run" and name.partition("/")[0] in known)
+    if not _ID.match(name) or len(name) > 200 or (not there and not proposed) or (word == "plan" and "/" in name):
         close = get_close_matches(name[:200], known, n=3)
         guess = f"Did you mean {', '.join(f'`{c}`' for c in close)}?" if close else _ids(f"{what.capitalize()}s", known)
         return Command("answer", answer=f"There is no {what} {code(name, 80)}. {guess}\n\n{usage()}")

@@ -118,7 +118,9 @@ def _open_issues(github: GitHub) -> dict[str, dict[str, Any]]:
     bot = bot_login()
     found: dict[str, dict[str, Any]] = {}
     for issue in github.pages("issues", state="open", creator=bot):
-        named = re.match(r"<!-- pangeo-forge: feedstock ([a-z0-9-]{1,200}) -->", str(issue.get("body") or ""))
+        named = re.match(
+            r"<!-- pangeo-forge: feedstock ([a-z0-9-]{1,100}(?:/[a-z0-9-]{1,100})?) -->", str(issue.get("body") or "")
+        )
         ours = (issue.get("user") or {}).get("login") == bot and issue.get("pull_request") is None
         if named and ours:
             found.setdefault(named[1], issue)

@@ -28,6 +28,7 @@ def _parsed(body: str, *, on_pull_request: bool = False) -> tuple[str, str, str]
         ("/run noaa-oisst", "run", "noaa-oisst"),
         ("  /RUN   noaa-oisst  \r\nplease", "run", "noaa-oisst"),
         ("\n\n/plan agcd", "plan", "agcd"),
+        ("/run noaa-oisst/noaa-oisst-monthly", "run", "noaa-oisst/noaa-oisst-monthly"),
     ],
 )
 def test_understood(body: str, action: str, id: str) -> None:
@@ -53,6 +54,9 @@ def test_no_command(body: str) -> None:
         ("/run noaa-oist", "Did you mean `noaa-oisst`?"),
         ("/run agcd", "There is no feedstock `agcd`."),
         ("/plan other", "There is no recipe `other`."),
+        ("/run noaa-oisst/../x", "There is no feedstock"),
+        ("/run agcd/agcd-x", "There is no feedstock"),
+        ("/plan agcd/x", "There is no recipe"),
         ("/run ../../etc", "There is no feedstock `../../etc`."),
         ("/run $(id)", "There is no feedstock `$(id)`."),
         ("/run noaa-oisst;id", "There is no feedstock"),

@@ -138,9 +138,12 @@ def test_keepers_of_the_recipe_are_told(settle, standin: Standin, tmp_path: Path
 
 
 def test_a_run_that_was_cut_off(tmp_path: Path, standin: Standin) -> None:
-    (tmp_path / "one.json").write_text("")
-    assert invoke("ci", "issue", tmp_path / "one.json", "--json").json["issues"][0]["action"] == "opened"
-    assert standin.issues[0]["title"] == "one: scheduled run failed"
+    """The dataset is known by the file's place, also one of a matrix."""
+    (tmp_path / "results/many/many-a").mkdir(parents=True)
+    (tmp_path / "results/many/many-a/result.json").write_text("")
+    assert invoke("ci", "issue", tmp_path / "results", "--json").json["issues"][0]["action"] == "opened"
+    assert standin.issues[0]["title"] == "many/many-a: scheduled run failed"
+    assert invoke("ci", "issue", tmp_path / "results", "--json").json["issues"][0]["action"] == "updated"
     assert "[A141]" in standin.issues[0]["body"]
 
 
