@@ -107,3 +107,28 @@ def test_a_bad_command_is_answered(runner: Runner, standin: Standin) -> None:
     said = runner.run("recipe-command.yml", "issue_comment", comment_event("/rum daily", pull=False))
     assert runner.code == 0, said
     assert "Did you mean `/run`?" in standin.ours(3)[0]
+
+
+def test_scheduled_runs(
+    runner: Runner, project: Project, site: Site, standin: Standin, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """What is due becomes a matrix, each job runs one feedstock, the one that fails gets an issue."""
+    arco = tmp_path_factory.mktemp("arco")
+    project.git("checkout", "-q", "main")
+    project.git("rm", "-rq", "recipes")
+    write_recipe(project.folder / "recipes/daily", site.document(days=3))
+    write_recipe(project.folder / "recipes/broken", site.document("broken", days=40))
+    project.write(
+        "feedstocks/bakeries.yaml", f"local: {{runner: local, target: {arco}, cache: {arco}/cache, workers: 1}}\n"
+    )
+    for name in ("daily", "broken"):
+        project.write(f"feedstocks/{name}.yaml", f'recipe: recipes/{name}\nschedule: "0 * * * *"\nbakery: local\n')
+    project.commit("accepted")
+    said = runner.run("scheduled.yml", "workflow_dispatch", {"inputs": {}})
+    assert runner.code != 0, said
+    assert (arco / "daily/latest.json").exists(), said
+    assert not (arco / "broken/latest.json").exists()
+    assert len(standin.issues) == 1, said
+    [issue] = standin.issues
+    assert issue["title"] == "broken: scheduled run failed"
+    assert "day00030.nc" in issue["body"]
