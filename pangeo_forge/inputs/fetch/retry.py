@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential_jitter
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential, wait_random
 
 from pangeo_forge.inputs.fetch.failure import Transient, gave_up
 from pangeo_forge.inputs.fetch.options import FetchOptions
@@ -28,7 +28,9 @@ def with_retries(
     except Transient as error:
         first: Transient | None = error
     counted = 0
-    backoff = wait_exponential_jitter(multiplier=options.first_pause, max=options.max_pause, jitter=options.first_pause)
+    # Not wait_exponential_jitter, whose first parameter changes its name in tenacity 9.2.
+    jitter = wait_random(0, options.first_pause)
+    backoff = wait_exponential(multiplier=options.first_pause, max=options.max_pause)
 
     def stop(state: RetryCallState) -> bool:
         nonlocal counted
@@ -38,7 +40,7 @@ def with_retries(
 
     def wait(state: RetryCallState) -> float:
         asked = _failure(state).retry_after or 0.0
-        return max(backoff(state), min(asked, options.max_pause))
+        return max(min(backoff(state) + jitter(state), options.max_pause), min(asked, options.max_pause))
 
     def announce(state: RetryCallState) -> None:
         before_sleep(_failure(state), state.next_action.sleep if state.next_action else 0.0)
