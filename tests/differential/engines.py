@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from shutil import which
 from typing import Any
 
@@ -66,10 +66,15 @@ def dask() -> Iterator[NamedBakery]:
 def dask_cluster() -> Iterator[Any]:
     """A cluster of this machine."""
     distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(
+    cluster = distributed.LocalCluster(
         n_workers=WORKERS, threads_per_worker=1, dashboard_address=None, memory_limit=0, silence_logs=50
-    ) as cluster:
+    )
+    try:
         yield cluster
+    finally:
+        # On a loaded machine Dask loses patience with its own workers, after it has killed them.
+        with suppress(Exception):
+            cluster.close()
 
 
 @contextmanager

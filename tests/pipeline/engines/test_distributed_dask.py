@@ -45,8 +45,7 @@ def test_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.servers
 def test_a_worker_that_is_killed_in_the_middle_is_replaced_and_the_store_is_the_same(tmp_path: Path) -> None:
     pytest.importorskip("distributed")
-    from distributed import LocalCluster
-
+    from tests.differential.engines import dask_cluster
     from tests.differential.test_local import SINGLE
     from tests.differential.works import Work, assert_same_store
     from tests.targets.referring import oisst_like, write_recipe
@@ -56,9 +55,7 @@ def test_a_worker_that_is_killed_in_the_middle_is_replaced_and_the_store_is_the_
     sections = {"inputs": {"glob": "in/*.nc", "concat": {"time": {}}}, "target": {"chunks": {"time": 1, "lat": 3}}}
     work = Work("days", str(write_recipe(tmp_path, id="made-here", **sections)))
     wanted = work.run(SINGLE, tmp_path / "single")
-    with LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, memory_limit=0, silence_logs=50
-    ) as cluster:
+    with dask_cluster() as cluster:
         victims = [worker.pid for worker in cluster.workers.values()]
         killed: list[int] = []
 
