@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import pickle
 import re
+import threading
+import traceback
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -88,6 +90,7 @@ def run_pipeline(build: Callable[[Any], None], runner: Any, flags: list[str], *,
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt) or _was_stopped(error):
             if result is not None and not isinstance(error, Exception):
+                _quiet_threads()
                 with suppress(Exception):
                     result.cancel()
             raise KeyboardInterrupt from error
@@ -119,6 +122,17 @@ def failure_of(error: BaseException, where: str) -> BakeryError:
         where=where,
         hint="what is done is kept: run again; `--debug` shows all that the engine said",
     )
+
+
+def _quiet_threads() -> None:
+    """Threads of Beam that are torn away from their work by a cancelled job print what they think of it; others may."""
+    former = threading.excepthook
+
+    def hook(args: threading.ExceptHookArgs) -> None:
+        if not any("apache_beam" in frame.filename for frame in traceback.extract_tb(args.exc_traceback)):
+            former(args)
+
+    threading.excepthook = hook
 
 
 def _was_stopped(error: BaseException) -> bool:
