@@ -37,7 +37,7 @@ def _wanted() -> list[Requirement]:
     extras = ABOUT["optional-dependencies"]
     texts = list(ABOUT["dependencies"])
     for formats in extras["formats"]:
-        for extra in Requirement(formats).extras:
+        for extra in sorted(Requirement(formats).extras):
             texts += extras[extra]
     return [Requirement(text) for text in texts]
 
