@@ -148,6 +148,7 @@ def read_feedstocks(folder: Path | str = ".") -> Feedstocks:
         found.datasets += datasets
         found.warnings += warnings
     _refuse_shared_places(found)
+    found.warnings += _without_target(found.datasets)
     return found
 
 
@@ -250,13 +251,6 @@ def _selected(made: Feedstock, source: Source, ids: list[str]) -> list[str]:
 
 def _warnings(dataset: Dataset, data: Mapping[str, Any]) -> Iterator[AutomationError]:
     made, source = dataset.made, dataset.source
-    if dataset.target is None:
-        yield AutomationError(
-            "neither the feedstock nor its bakery names a target: stores go to ./arco",
-            code="A015",
-            where=source.locate(()),
-            hint=f"add `target:` here or in {FOLDER}/{BAKERIES}",
-        )
     target = data.get("target")
     appends = isinstance(target, Mapping) and target.get("append")
     if made.schedule not in (None, ONCE) and made.mode == "append" and not appends:
@@ -265,6 +259,19 @@ def _warnings(dataset: Dataset, data: Mapping[str, Any]) -> Iterator[AutomationE
             code="A016",
             where=source.locate(("mode",) if "mode" in source.data() else ("schedule",)),
             hint="add `append: DIM` to the recipe's target, or write `mode: rebuild` if that is meant",
+        )
+
+
+def _without_target(datasets: Iterable[Dataset]) -> Iterator[AutomationError]:
+    """One warning for all: it is mended at one place, the bakery."""
+    without = {d.feedstock: d for d in datasets if d.target is None}
+    if without:
+        names = ", ".join(list(without)[:5]) + (", ..." if len(without) > 5 else "")
+        yield AutomationError(
+            f"neither the feedstock nor its bakery names a target ({names}): stores go to ./arco",
+            code="A015",
+            where=next(iter(without.values())).source.locate(()),
+            hint=f"add `target:` to the bakery in {FOLDER}/{BAKERIES}, or here",
         )
 
 

@@ -28,7 +28,7 @@ COMMANDS = {
     "ci": "Check contributed recipes and run accepted ones on a schedule.",
     "bakery": "List and check the places where recipes can run.",
     "environment": "Show the versions that workers must share with this driver.",
-    "schema": "Print the JSON Schema of recipes.",
+    "schema": "Print the JSON Schema of recipes, feedstocks or bakeries.",
 }
 """Name and one-line help of each command, in the order of a recipe's life. Module and function bear the name with ``_``."""
 

@@ -6,13 +6,20 @@ import click
 
 
 @click.command()
-def schema() -> None:
-    """Print the JSON Schema of recipes.
+@click.argument(
+    "kind",
+    metavar="[recipe|feedstock|bakeries]",
+    type=click.Choice(["recipe", "feedstock", "bakeries"]),
+    default="recipe",
+)
+def schema(kind: str) -> None:
+    """Print the JSON Schema of recipes, feedstocks or bakeries.
 
     \b
     Example:
       pangeo-forge schema > recipe.schema.json
+      pangeo-forge schema feedstock > feedstock.schema.json
     """
     from pangeo_forge.recipe.schema import schema_text
 
-    click.echo(schema_text(), nl=False)
+    click.echo(schema_text(kind), nl=False)

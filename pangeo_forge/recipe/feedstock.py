@@ -11,7 +11,7 @@ from pangeo_forge.errors import RecipeErrors
 from pangeo_forge.recipe.problems import from_validation, to_errors
 from pangeo_forge.recipe.rules import check_written
 from pangeo_forge.recipe.scalars import Duration, Name, Names, Scalar
-from pangeo_forge.recipe.schedule import check_schedule
+from pangeo_forge.recipe.schedule import SCHEDULE_SCHEMA, check_schedule
 from pangeo_forge.recipe.section import Section, form, problem, shown
 from pangeo_forge.recipe.source import Source, read_source
 
@@ -53,7 +53,7 @@ class Feedstock(Section):
     datasets: Names | None = Field(
         None, description="Of a recipe with a matrix: ids or patterns of those that run. Without: all."
     )
-    schedule: Annotated[str, *form(check_schedule, {"type": "string"})] | None = Field(
+    schedule: Annotated[str, *form(check_schedule, SCHEDULE_SCHEMA)] | None = Field(
         None,
         description="Cron, five fields, UTC; or `@once`: built once for each change of the recipe. "
         "Without: only by hand.",

@@ -24,6 +24,7 @@ WORDS = {
     "@monthly": "0 0 1 * *",
     "@yearly": "0 0 1 1 *",
 }
+SCHEDULE_SCHEMA = {"type": "string", "pattern": r"^(@(once|hourly|daily|weekly|monthly|yearly)|\S+(\s+\S+){4})$"}
 _HINT = 'write five fields, minute hour day month weekday (UTC): "0 6 * * *", or "@once"'
 _FIELDS = ("minute (0-59)", "hour (0-23)", "day of month (1-31)", "month (1-12)", "day of week (0-7, 0 is Sunday)")
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)

@@ -14,6 +14,7 @@ COMMANDS = {
     "command": "Understand the command in a comment, and answer it.",
     "answer": "Say in the answer to /run or /plan how it ended.",
     "issue": "Open, update or close the issues of datasets whose scheduled runs fail or succeed again.",
+    "promote": "Make or update the feedstocks of merged recipes.",
     "due": "List the feedstocks that are due, and why the others are not.",
     "run-due": "Run the feedstocks that are due, one after another.",
 }
