@@ -179,7 +179,7 @@ def _run(
     job = Job.of(dataset, decision, policy_of(dataset, now), now, forced=means.forced)
     for_what = f"slot {job.slot}, try {job.attempt}" if job.slot else "by hand"
     means.tell(f"{dataset.name}: begins ({for_what})")
-    began, started = dt.datetime.now(dt.UTC), time.monotonic()
+    began, started, known = dt.datetime.now(dt.UTC), time.monotonic(), _tries(dataset, job)
     timeout = duration_in_seconds(dataset.made.timeout)
     ended = means.supervisor(
         {"job": job.to_json()}, timeout=timeout, budget_ends=ends, quiet=means.quiet, cwd=means.folder, stop=stop
@@ -187,7 +187,7 @@ def _run(
     seconds = time.monotonic() - started
     ran = _told(dataset, job, ended, seconds)
     if ran.outcome in ("failed", "stopped"):
-        _keep_record(dataset, job, ran, began)
+        _keep_record(dataset, job, ran, began, known)
     return ran
 
 
@@ -222,10 +222,18 @@ def ended_silently(code: int) -> AutomationError:
     return AutomationError(f"the run's process {how} and said nothing", code="A031", hint=hint)
 
 
-def _keep_record(dataset: Dataset, job: Job, ran: Ran, began: dt.datetime) -> None:
+def _tries(dataset: Dataset, job: Job) -> int:
+    """How many records there are of this try of this slot: several, where it was stopped and made again."""
+    if job.slot is None:
+        return 0
+    names = list_records(place_of(dataset).objects)
+    return sum((name.slot, name.attempt) == (job.slot, job.attempt) for name in names)
+
+
+def _keep_record(dataset: Dataset, job: Job, ran: Ran, began: dt.datetime, known: int) -> None:
     """Write the record of a run that could not do so itself: a recipe that is wrong, a process that was killed.
 
-    Without it nobody would know that the slot was tried.
+    Without it nobody would know that the slot was tried. ``known`` is the number of records of it before.
     """
     if job.slot is None:
         return
@@ -238,10 +246,9 @@ def _keep_record(dataset: Dataset, job: Job, ran: Ran, began: dt.datetime) -> No
         if said.get("errors"):
             error = AutomationError(ran.text, code=str(said.get("code")))
     with suppress(PangeoForgeError, OSError):
+        if _tries(dataset, job) > known:
+            return
         objects = place_of(dataset).objects
-        for name in list_records(objects):
-            if (name.slot, name.attempt) == (job.slot, job.attempt) and (name.began or began) >= began:
-                return
         run_id = new_run_id(began, "00000000")
         document = failure(dataset.id, "", run_id, began.isoformat(), ran.seconds, error, (), {})
         write_record(objects, run_id, {**document, **occasion.to_json()})

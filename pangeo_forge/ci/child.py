@@ -14,11 +14,12 @@ import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pangeo_forge.ci.job import Job
 from pangeo_forge.errors import InternalError, PangeoForgeError, TargetError
-from pangeo_forge.recipe.load import dataset_recipe
+
+if TYPE_CHECKING:
+    from pangeo_forge.ci.job import Job
 
 RECIPE_CHANGED = "T051"
 OUTCOMES = {"T040": "busy", "A032": "taken"}
@@ -27,6 +28,11 @@ OUTCOMES = {"T040": "busy", "A032": "taken"}
 
 def main() -> None:
     """Do the job that stands on standard input, and leave the answer in the file that it names."""
+    # Being stopped while modules are imported ends the process without a word, not with a traceback of theirs.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from pangeo_forge.ci.job import Job
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     said = json.loads(sys.stdin.readline())
     threading.Thread(target=_stop_with_supervisor, daemon=True).start()
     answer = _answer(Job.from_json(said["job"]), said["deadline"])
@@ -57,6 +63,8 @@ def run(job: Job, deadline: float) -> dict[str, Any]:
     ------
     PangeoForgeError: as :func:`~pangeo_forge.runs.execution.run_recipe`; A032, the slot has been run meanwhile.
     """
+    from pangeo_forge.recipe.load import dataset_recipe
+
     recipe = dataset_recipe(job.recipe, job.id, params=job.parameters, now=job.date)
     # Engines and array libraries take seconds to import: a recipe that is wrong is told before.
     from pangeo_forge.runs.execution import run_recipe
@@ -72,7 +80,9 @@ def run(job: Job, deadline: float) -> dict[str, Any]:
         if error.code != RECIPE_CHANGED or not job.rebuild_when_changed:
             raise
         lines.note(f"the recipe has changed, so all is built anew: {error.message}")
-        result = run_recipe(recipe, replace(settings, rebuild=True), lines, occasion=occasion)
+        # The record of the append that was refused is this run's own: it is not asked again whose the slot is.
+        mine = replace(occasion, confirm=None)
+        result = run_recipe(recipe, replace(settings, rebuild=True), lines, occasion=mine)
     return result.to_json()
 
 

@@ -27,17 +27,8 @@ UTC = dt.UTC
 START = dt.datetime(2026, 1, 1, tzinfo=UTC)
 HOUR, MINUTE = dt.timedelta(hours=1), dt.timedelta(minutes=1)
 LISTED = 60
-CRONS = [
-    "0 6 * * *",
-    "30 4 * * *",
-    "0 */6 * * *",
-    "15 3 * * 1",
-    "0 0 1 * *",
-    "45 23 * * 1-5",
-    "0 12 * * *",
-    "20 1 * * *",
-    "10 * * * *",
-]
+OFTEN = ["0 6 * * *", "30 4 * * *", "0 12 * * *", "20 1 * * *", "45 23 * * 1-5", "15 3 * * 1", "0 0 1 * *"]
+CRONS = [*OFTEN, "0 */6 * * *", *OFTEN, "10 * * * *", *OFTEN]
 
 
 @dataclass
@@ -69,6 +60,19 @@ class Feedstock:
             self.known = standing_of(names, lambda name: self.contents[name.key], now)
             self.has_future = bool(names) and names[0].run_id > f"{now:%Y%m%dT%H%M%S}"
         return self.known
+
+    def tick(self, now: dt.datetime, true: dt.datetime, dice: random.Random) -> None:
+        """As `run-due` does: what is due; and where missed slots are made up for, one after another."""
+        later = dt.timedelta()
+        while later < 50 * MINUTE:
+            decision = decide(self.policy, self.standing(now + later, true + later), now + later)
+            if not decision.due:
+                return
+            assert decision.slot is not None
+            self.run(decision.slot, decision.attempt, now + later, true + later, dice)
+            later = self.running_until - true
+            if self.policy.catch_up != "all":
+                return
 
     def run(self, slot: str, attempt: int, now: dt.datetime, true: dt.datetime, dice: random.Random) -> None:
         """Run it; the record bears the time of the clock, be it right or wrong."""
@@ -133,17 +137,8 @@ def _simulate(count: int, days: int, *, jumps: bool, trouble: float, seed: int =
         for feedstock in feedstocks:
             if true >= feedstock.running_until:
                 feedstock.idle.append(now)
-            later = dt.timedelta()
-            # As `run-due` does: of a feedstock that makes up for missed slots, one after another.
-            while later < 50 * MINUTE:
-                decision = decide(feedstock.policy, feedstock.standing(now + later, true + later), now + later)
-                if not decision.due:
-                    break
-                assert decision.slot is not None
-                feedstock.run(decision.slot, decision.attempt, now + later, true + later, dice)
-                later = feedstock.running_until - true
-                if feedstock.policy.catch_up != "all":
-                    break
+            if decide(feedstock.policy, feedstock.standing(now, true), now).due:
+                feedstock.tick(now, true, dice)
     return feedstocks
 
 
