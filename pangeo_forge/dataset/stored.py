@@ -236,7 +236,7 @@ def _time(variable: Variable, parent: Variable | None) -> TimeUnits | None:
     if not time.is_time_units(units):
         return None
     spelling = None if calendar is None else str(calendar)
-    return TimeUnits(str(units), time.normal_calendar(spelling), spelling, inherits)
+    return TimeUnits(time.clear_units(str(units)), time.normal_calendar(spelling), spelling, inherits)
 
 
 def _first(variable: Variable) -> Any:

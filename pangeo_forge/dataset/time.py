@@ -50,6 +50,7 @@ _REFERENCE = re.compile(
     r"\s*(?P<zone>Z|UTC|GMT|[+-]?\d{1,2}(?::?\d{2})?)?",
     re.IGNORECASE,
 )
+_SHORT_ZONE = re.compile(r"(:\d{1,2}(?:\.\d*)?\s*[+-])(\d(?::\d{2})?)$")
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})$")
 _CALENDARS = {
     "": "standard",
@@ -151,6 +152,11 @@ def _reference(text: str, units: str, calendar: str) -> int:
         raise _bad_units(units, calendar, "has a reference finer than a nanosecond")
     fraction = int(digits[:9].ljust(9, "0"))
     return day * _DAY + (hour * 3600 + minute * 60 + second - _offset(parts["zone"])) * _SECOND + fraction
+
+
+def clear_units(units: str) -> str:
+    """The same units with two digits for the hours of a time zone: of ``+5:00`` pandas makes five hours, and cftime none."""
+    return _SHORT_ZONE.sub(r"\g<1>0\g<2>", units)
 
 
 def _offset(zone: str | None) -> int:
