@@ -5,8 +5,9 @@ The public names; see ``docs/fetch.md`` for the cache's layout, credentials and 
 
 from __future__ import annotations
 
-from pangeo_forge.inputs.fetch.cache import Cache, Entry
+from pangeo_forge.inputs.fetch.cache import Cache
 from pangeo_forge.inputs.fetch.credentials import Redactor, Secret, Secrets
+from pangeo_forge.inputs.fetch.entries import Entry
 from pangeo_forge.inputs.fetch.fetcher import Fetcher
 from pangeo_forge.inputs.fetch.guard import Guard
 from pangeo_forge.inputs.fetch.inventory import list_entries, prune_entries, verify_entries

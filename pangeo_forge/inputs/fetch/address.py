@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from contextlib import suppress
 from functools import lru_cache
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
@@ -88,4 +89,8 @@ def encoded_url(url: str) -> str:
     """``url`` with spaces and other characters that HTTP does not allow percent-encoded; what is encoded stays so."""
     if not _UNUSUAL.search(url):
         return url
-    return quote(url.partition("#")[0], safe="%/:=&?~#+!$,;'@()*[]")
+    start, mark, rest = url.partition("#")[0].partition("://")
+    host, slash, path = rest.partition("/")
+    with suppress(UnicodeError):  # an empty or too long label: the name will not resolve
+        host = host if host.isascii() else host.encode("idna").decode()
+    return quote(f"{start}{mark}{host}{slash}{path}", safe="%/:=&?~#+!$,;'@()*[]")

@@ -28,9 +28,10 @@ class _Body:
         return True
 
     def body(self, data: bytes) -> None:
-        self.data += data if self._decoder is None else self._decoder.feed(data)
-        if len(self.data) > self._limit:
-            raise Stop
+        for piece in (data,) if self._decoder is None else self._decoder.feed(data):
+            self.data += piece
+            if len(self.data) > self._limit:
+                raise Stop
 
     @property
     def whole(self) -> bool:

@@ -2,51 +2,33 @@
 
 Layout under the cache's URL (``docs/fetch.md``)::
 
-    v1/entries/<kk>/<key>.json    key: sha256 of the URL without secrets; what the server said, and the digest
+    v1/entries/<kk>.jsonl         a line an entry: what the server said, and the digest; key: sha256 of the URL without secrets
+    v1/entries/<kk>/<key>.json    the same on object stores
     v1/blobs/<dd>/<digest>        the file; digest: its sha256
-    v1/partial/<kk>/<key>         on its way (local caches)
+    v1/partial/<key>              on its way (local caches)
 
 A blob is complete before its entry names it: an entry is the promise that the blob is what the server had.
 """
 
 from __future__ import annotations
 
-import errno
-import json
 import os
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from pangeo_forge.errors import InputError
 from pangeo_forge.inputs.fetch.address import local_path, redact_url, scheme_of
 from pangeo_forge.inputs.fetch.credentials import REDACTOR
+from pangeo_forge.inputs.fetch.entries import Entry, EntryLog, parse_entry
 from pangeo_forge.inputs.fetch.failure import from_os_error, missing_package
 from pangeo_forge.inputs.fetch.partial import PartialFile
 
 VERSION = "v1"
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What the cache knows of one URL."""
-
-    key: str
-    url: str
-    """Without secrets."""
-    size: int
-    sha256: str
-    etag: str | None
-    last_modified: str | None
-    fetched_at: str
-    """UTC, ISO 8601."""
-    format: int = 1
-    boot: str | None = None
-    """The boot that wrote the file and did not flush it (:mod:`.durability`); None: it is on the disk."""
-    modified: int | None = None
-    """Time of the file's last change (ns since 1970) when it was published; another one tells that it was written to."""
+_HOPELESS = 3
+"""Failures in a row, each after its file system has tried several times, after which a remote cache is asked no more."""
 
 
 @dataclass(frozen=True)
@@ -70,29 +52,25 @@ class Cache:
         for name, value in state.items():
             object.__setattr__(self, name, value)
 
-    @property
+    @cached_property
     def root(self) -> str | None:
         """Local folder of the cache; None when it is elsewhere."""
-        if "root" not in self._made:
-            path = local_path(self.url)
-            self._made["root"] = None if path is None else os.path.abspath(path)
-        found: str | None = self._made["root"]
-        return found
+        path = local_path(self.url)
+        return None if path is None else os.path.abspath(path)
 
     @property
     def shown(self) -> str:
         """Its place, for messages."""
         return redact_url(self.url)
 
-    @property
+    @cached_property
     def is_local(self) -> bool:
         """True when blobs can be opened where they are."""
         return self.root is not None
 
     def entry(self, key: str) -> Entry | None:
         """The entry of ``key`` if it is readable and its blob has the promised size; None otherwise."""
-        text = self._read(self._entry_path(key))
-        found = None if text is None else parse_entry(text)
+        found = self._known(key)
         if found is None or found.key != key or self.blob_size(found.sha256) != found.size:
             return None
         return found
@@ -120,8 +98,7 @@ class Cache:
 
         Raises BlockingIOError when another holds it and ``wait`` is false.
         """
-        # Folders of their own: ext4 searches long for a free inode near a folder that had thousands.
-        path = self._path("partial", key[:2], key) if self.is_local else os.path.join(scratch, "partial", key)
+        path = self._path("partial", key) if self.is_local else os.path.join(scratch, "partial", key)
         self._folder(path.rpartition("/")[0])
         return PartialFile(path, wait=wait)
 
@@ -138,22 +115,11 @@ class Cache:
 
     def record(self, entry: Entry) -> None:
         """Write an entry, whole or not at all."""
-        path, text = self._entry_path(entry.key), json.dumps(vars(entry), separators=(",", ":")).encode()
-        if not self.is_local:
-            with self._remote():
-                self._fs().pipe_file(path, text)
+        if self.is_local:
+            self._log.put(entry)
             return
-        self._folder(path.rpartition("/")[0])
-        try:
-            try:
-                # One write to a new file; who reads it before sees no JSON, which is no entry.
-                _write_new(path, text)
-            except FileExistsError:
-                draft = f"{path}.{os.getpid()}.{threading.get_ident()}.new"
-                _write_new(draft, text)
-                os.replace(draft, path)
-        except OSError as error:
-            raise from_os_error(error, path) from error
+        with self._remote():
+            self._fs().pipe_file(self._entry_path(entry.key), entry.to_line())
 
     def try_record(self, entry: Entry) -> None:
         """Write an entry where that is allowed: a cache that may only be read is still of use."""
@@ -162,8 +128,27 @@ class Cache:
 
     def forget(self, entry: Entry, *, blob: bool = False) -> None:
         """Remove an entry (and its blob: a corrupt one)."""
-        for path in [self._entry_path(entry.key)] + ([self.blob_path(entry.sha256)] if blob else []):
-            self.remove(path)
+        if self.is_local:
+            self._log.drop(entry.key)
+        else:
+            self.remove(self._entry_path(entry.key))
+        if blob:
+            self.remove(self.blob_path(entry.sha256))
+
+    def entries(self) -> Iterator[Entry]:
+        """All readable entries, in the order of their keys; whether their blobs are whole is not looked at."""
+        if self.is_local:
+            yield from self._log.all()
+            return
+        for path, _ in self.files("entries"):
+            text = self._read(path)
+            if text is not None and (found := parse_entry(text)) is not None:
+                yield found
+
+    def tidy(self) -> None:
+        """Leave out what entries that are gone take."""
+        if self.is_local:
+            self._log.compact()
 
     def remove(self, path: str) -> None:
         """Delete one file of the cache, if it is there."""
@@ -216,26 +201,45 @@ class Cache:
         """A file of the cache, opened for reading bytes."""
         return open(path, "rb") if self.is_local else self._fs().open(path, "rb")
 
-    def _read(self, path: str) -> bytes | None:
+    def _known(self, key: str) -> Entry | None:
+        if not self.is_local:
+            text = self._read(self._entry_path(key))
+            return None if text is None else parse_entry(text)
         try:
-            if self.is_local:
-                return _read_small(path)
-            with self._remote():
-                return bytes(self._fs().cat_file(path))
-        except (FileNotFoundError, NotADirectoryError):
-            return None
+            return self._log.get(key)
         except OSError as error:
             raise self._trouble(error) from error
+
+    @cached_property
+    def _log(self) -> EntryLog:
+        return EntryLog(self._path("entries"))
+
+    @cached_property
+    def _base(self) -> str:
+        return (self.root or self._fs()._strip_protocol(self.url).rstrip("/")) + "/" + VERSION
+
+    def _read(self, path: str) -> bytes | None:
+        """An object of a remote cache."""
+        try:
+            with self._remote():
+                return bytes(self._fs().cat_file(path))
+        except FileNotFoundError:
+            return None
 
     @contextmanager
     def _remote(self) -> Iterator[None]:
         """What a file system raises, but for the absence of a file, as an error for the user."""
+        failures: list[InputError] = self._made.setdefault("failures", [])
+        if len(failures) >= _HOPELESS:
+            raise failures[-1]
         try:
             yield
         except (FileNotFoundError, InputError):
             raise
         except Exception as error:  # each file system has its own kinds
-            raise self._trouble(error) from error
+            failures.append(self._trouble(error))
+            raise failures[-1] from error
+        failures.clear()
 
     def _trouble(self, error: Exception) -> InputError:
         said = REDACTOR(f"{type(error).__name__}: {error}")[:300]
@@ -250,9 +254,7 @@ class Cache:
         return self._path("entries", key[:2], key + ".json")
 
     def _path(self, *names: str) -> str:
-        if "base" not in self._made:
-            self._made["base"] = (self.root or self._fs()._strip_protocol(self.url).rstrip("/")) + "/" + VERSION
-        return "/".join((self._made["base"], *names))
+        return "/".join((self._base, *names))
 
     def _folder(self, path: str) -> None:
         if path not in self._made:
@@ -276,34 +278,3 @@ class Cache:
             except Exception as error:  # no such protocol, options that its file system does not know, no credentials
                 raise self._trouble(error) from error
         return self._made["fs"]
-
-
-def _write_new(path: str, data: bytes) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-    try:
-        if os.write(fd, data) != len(data):
-            raise OSError(errno.ENOSPC, "No space left on device")
-    except OSError:
-        os.unlink(path)
-        raise
-    finally:
-        os.close(fd)
-
-
-def _read_small(path: str) -> bytes:
-    # Half the time of `open(path, "rb").read()`; one call a cached input.
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return os.read(fd, 2**20)
-    finally:
-        os.close(fd)
-
-
-def parse_entry(text: bytes) -> Entry | None:
-    """An entry from its JSON; None when it is torn or of another format."""
-    try:
-        found = json.loads(text)
-        entry = Entry(**found)
-        return entry if entry.format == 1 and isinstance(entry.size, int) and len(entry.sha256) == 64 else None
-    except (ValueError, TypeError):
-        return None

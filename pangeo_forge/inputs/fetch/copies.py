@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
 
-from pangeo_forge.inputs.fetch.cache import Cache, Entry
+from pangeo_forge.inputs.fetch.cache import Cache
 from pangeo_forge.inputs.fetch.durability import boot_id
+from pangeo_forge.inputs.fetch.entries import Entry
 from pangeo_forge.inputs.fetch.inventory import check_entry
 from pangeo_forge.inputs.fetch.local import file_digest
 from pangeo_forge.inputs.fetch.model import FetchedInput, FetchItem, Remote
@@ -61,7 +64,7 @@ class Copies:
 
     def keep(self, part: PartialFile, said: Remote, key: str, shown: str, item: FetchItem) -> FetchedInput:
         """Publish what came: the file, then the entry that promises it."""
-        now = datetime.now(UTC).isoformat(timespec="seconds")
+        now = _to_the_second(int(time.time()))
         boot, modified = (boot_id(), part.modified) if self.cache.is_local else (None, None)
         etag, changed = said.etag, said.last_modified
         entry = Entry(key, shown, part.size, part.sha256, etag, changed, now, boot=boot, modified=modified)
@@ -110,6 +113,11 @@ class Copies:
             self._temporary,
             item.label,
         )
+
+
+@lru_cache(maxsize=1)
+def _to_the_second(now: int) -> str:
+    return datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds")
 
 
 def _modified(path: str) -> int | None:

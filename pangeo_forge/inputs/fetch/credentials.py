@@ -169,7 +169,8 @@ class Secrets:
                 code="I309",
                 hint=f"set {environment_name(name)}, or bind it in the bakery",
             )
-        secret = value if isinstance(value, Secret) else Secret(value)
+        # Files that hold a secret end with a line break, which is not part of it.
+        secret = value if isinstance(value, Secret) else Secret(value.strip())
         self._redactor.learn(secret.reveal())
         return secret
 
@@ -185,7 +186,7 @@ def _from_environment(name: str) -> Secret | None:
     if not value:
         return None
     hosts = os.environ.get(variable + "_HOSTS", "")
-    return Secret(value, tuple(h.strip().lower() for h in hosts.split(",") if h.strip()))
+    return Secret(value.strip(), tuple(h.strip().lower() for h in hosts.split(",") if h.strip()))
 
 
 def host_matches(host: str, patterns: tuple[str, ...]) -> bool:

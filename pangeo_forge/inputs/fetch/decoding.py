@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from pangeo_forge.inputs.fetch.failure import Transient, refused
+
+_PIECE = 2**20
 
 
 class Decoder:
@@ -20,19 +23,21 @@ class Decoder:
         """True when the stream ended where it should (no bytes at all: an empty file)."""
         return self._inflate.eof or not self._fed
 
-    def feed(self, data: bytes) -> bytes:
-        """Decoded bytes."""
-        out: list[bytes] = []
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Decoded bytes, in pieces of bounded size: a few bytes may stand for very many."""
         try:
             while data:
                 if self._inflate.eof:
+                    data = data.lstrip(b"\0")  # padding between and behind members
+                    if not data:
+                        return
                     self._inflate = zlib.decompressobj(wbits=47)
                 self._fed = True
-                out.append(self._inflate.decompress(data))
-                data = self._inflate.unused_data
+                if piece := self._inflate.decompress(data, _PIECE):
+                    yield piece
+                data = self._inflate.unconsumed_tail or self._inflate.unused_data
         except zlib.error as error:
             raise Transient(f"the coded body is damaged ({error})") from None
-        return b"".join(out)
 
 
 def decoder_for(encoding: str | None, url: str, where: str) -> Decoder | None:

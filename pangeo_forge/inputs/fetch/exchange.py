@@ -100,6 +100,7 @@ class Exchange:
         curl.setopt(pycurl.URL, url)
         lines = [f"{name}: {value}" for name, value in headers.items()]
         if lane.lines != lines:
+            _refuse_line_breaks(lines, self.where)
             curl.setopt(pycurl.HTTPHEADER, lines)
             lane.lines = lines
         curl.setopt(pycurl.HEADERFUNCTION, self._lines.append)
@@ -138,8 +139,17 @@ class Exchange:
                 where=self.where,
                 hint="check the URL and SSL_CERT_FILE",
             ) from None
+        if "HTTP/0.9" in text:
+            raise refused(self.where, "the server's answer is not HTTP") from None
         if code in (pycurl.E_URL_MALFORMAT, pycurl.E_UNSUPPORTED_PROTOCOL):
             raise refused(self.where, f"is not a valid URL ({text})") from None
+        if "proxy" in text and ("syntax" in text or "scheme" in text):
+            raise InputError(
+                "the proxy that the environment names is not a valid one",  # not shown: it may hold a password
+                code="I300",
+                where=self.where,
+                hint="check http_proxy, https_proxy and all_proxy, e.g. http://proxy.example.org:3128",
+            ) from None
         raise Transient(text) from None
 
     def _try(self, call: Callable[[], Any]) -> bool:
@@ -152,17 +162,19 @@ class Exchange:
 
     def _parse(self) -> None:
         """Take the last answer of the header lines (others are interim ones); libcurl bounds their number and length."""
-        for line in b"".join(self._lines).decode("latin-1").split("\r\n"):
-            name, colon, value = line.partition(":")
-            if not colon or name.startswith("HTTP/"):
-                if line.startswith("HTTP/"):
-                    parts = line.split(None, 2)
-                    self.response = Response(int(parts[1]) if len(parts) > 1 and parts[1].isdigit() else 0)
+        found = self.response
+        for data in self._lines:
+            if data.startswith(b"HTTP/"):
+                parts = data.split(None, 2)
+                found = self.response = Response(int(parts[1]) if len(parts) > 1 and parts[1].isdigit() else 0)
+                continue
+            name, colon, value = data.decode("latin-1").partition(":")
+            if not colon:
                 continue
             name, value = name.lower(), value.strip()
             if name == "set-cookie":
-                self.response.cookies.append(value)
-            self.response.headers[name] = value
+                found.cookies.append(value)
+            found.headers[name] = value
         self._lines.clear()
 
     def stalled(self) -> bool:
@@ -208,6 +220,18 @@ class Exchange:
         except BaseException as error:  # noqa: BLE001 - as in _try
             self._error = error
             return pycurl.SOCKET_BAD
+
+
+def _refuse_line_breaks(lines: list[str], where: str) -> None:
+    """A line break would end the header and begin another, of whoever wrote the value."""
+    for line in lines:
+        if "\n" in line or "\r" in line or "\0" in line:
+            raise InputError(
+                f"header {line.partition(':')[0]!r} holds a line break",
+                code="I300",
+                where=where,
+                hint="check fetch.headers and the value of the secret",
+            )
 
 
 def _prepare(curl: Any, timeout: float, guard: Guard | None) -> None:

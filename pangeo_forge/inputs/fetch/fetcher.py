@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pangeo_forge.errors import InputError, PangeoForgeError
 from pangeo_forge.inputs.fetch.address import cache_key, host_of, redact_url, scheme_of
-from pangeo_forge.inputs.fetch.cache import Cache, Entry
+from pangeo_forge.inputs.fetch.cache import Cache
 from pangeo_forge.inputs.fetch.copies import Copies
 from pangeo_forge.inputs.fetch.credentials import REDACTOR, Provider, Secrets
 from pangeo_forge.inputs.fetch.crew import Crew
+from pangeo_forge.inputs.fetch.entries import Entry
 from pangeo_forge.inputs.fetch.failure import Transient, refused
 from pangeo_forge.inputs.fetch.guard import Guard
 from pangeo_forge.inputs.fetch.http import HttpTransfer

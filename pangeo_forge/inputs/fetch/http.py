@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from urllib.parse import urljoin, urlsplit
 
@@ -155,6 +156,8 @@ class HttpTransfer:
         )
 
     def _request(self, here: str, first: str, headers: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+        if here[here.find("//") + 2 :][:1] in ("", "/", "?"):  # libcurl would take the path for a host
+            raise refused(redact_url(here), "is not a valid URL (it names no host)")
         target, signed = self.signer.sign(here, first)
         sent = {"User-Agent": _AGENT, "Accept": "*/*", "Accept-Encoding": "identity"}
         if here == first or host_of(here) == host_of(first):
@@ -172,6 +175,8 @@ class HttpTransfer:
     @staticmethod
     def _next(here: str, location: str, where: str) -> str:
         try:
+            with suppress(UnicodeError):  # header lines are read as Latin-1, many servers write UTF-8
+                location = location.encode("latin-1").decode("utf-8")
             there = encoded_url(urljoin(here, location))
             usable = urlsplit(there).scheme in ("http", "https") and bool(urlsplit(there).hostname)
         except ValueError:
@@ -211,9 +216,13 @@ class Download:
 
     def head(self, response: Response) -> bool:
         """Take the headers; True when the body is the file."""
+        whole = response.status == 200
         if response.status == 206:
-            return self._continue(response)
-        if response.status != 200:
+            # Some servers answer so whatever they are asked for.
+            whole = not self.part.size and all_of(response) is not None
+            if not whole:
+                return self._continue(response)
+        if not whole:
             return False
         remote = remote_of(response)
         self._decoder = decoder_for(response.headers.get("content-encoding"), self._url, self._where)
@@ -225,6 +234,8 @@ class Download:
         return True
 
     def _continue(self, response: Response) -> bool:
+        if not self.part.size:
+            raise Transient("the server sent a part of the file, though all of it was asked for")
         start, total = content_range(response)
         same = start == self.part.size and total == self.part.remote.size
         etag = response.headers.get("etag")
@@ -246,10 +257,9 @@ class Download:
     def body(self, data: bytes) -> None:
         """Take a piece of the body."""
         self._transfer.progress.add_bytes(len(data))
-        if self._decoder is not None:
-            data = self._decoder.feed(data)
-        self.part.write(data)
-        self._check_size(self.part.size)
+        for piece in (data,) if self._decoder is None else self._decoder.feed(data):
+            self.part.write(piece)
+            self._check_size(self.part.size)
 
     def finish(self) -> None:
         """The body is over."""
@@ -264,14 +274,22 @@ class Download:
 
 def remote_of(response: Response) -> Remote:
     """Size, etag, modification time and ranges from the headers of a whole file."""
-    length = response.headers.get("content-length", "")
+    length = str(all_of(response) or response.headers.get("content-length", ""))
     ranges = "bytes" in response.headers.get("accept-ranges", "").lower()
     return Remote(
-        int(length) if length.isdigit() and response.status == 200 else None,
+        int(length) if length.isdigit() and response.status in (200, 206) else None,
         response.headers.get("etag"),
         response.headers.get("last-modified"),
         ranges,
     )
+
+
+def all_of(response: Response) -> int | None:
+    """Size of the file, of a 206 whose range is all of it."""
+    if response.status != 206:
+        return None
+    found = re.fullmatch(r"bytes 0-(\d+)/(\d+)", response.headers.get("content-range", "").strip())
+    return int(found[2]) if found and int(found[1]) + 1 == int(found[2]) else None
 
 
 def content_range(response: Response) -> tuple[int | None, int | None]:

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from pangeo_forge.inputs.fetch.cache import Cache, Entry, parse_entry
+from pangeo_forge.inputs.fetch.cache import Cache
+from pangeo_forge.inputs.fetch.entries import Entry
 
 _BLOCK = 2**20
 
@@ -33,12 +34,7 @@ class Pruned:
 
 def list_entries(cache: Cache) -> Iterator[Entry]:
     """All readable entries, in the order of their keys."""
-    for path, _ in cache.files("entries"):
-        if path.endswith(".json"):
-            with cache.open(path) as file:
-                entry = parse_entry(file.read())
-            if entry is not None:
-                yield entry
+    return cache.entries()
 
 
 def digest_of(cache: Cache, path: str) -> str:
@@ -64,7 +60,7 @@ def check_entry(cache: Cache, entry: Entry) -> str | None:
 
 def verify_entries(cache: Cache, *, remove: bool = False) -> Iterator[Finding]:
     """Read every blob and compare its digest. ``remove`` deletes what is wrong; the next run fetches it."""
-    for entry in list_entries(cache):
+    for entry in list(list_entries(cache)):
         problem = check_entry(cache, entry)
         if problem is not None and remove:
             cache.forget(entry, blob=True)
@@ -90,6 +86,7 @@ def prune_entries(
     if not dry_run:
         for entry in removed:
             cache.forget(entry)
+        cache.tidy()
     named, dropped = {e.sha256 for e in kept}, {e.sha256 for e in removed}
     blobs = size = 0
     for path, length in cache.files("blobs"):

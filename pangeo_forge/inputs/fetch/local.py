@@ -6,16 +6,22 @@ import hashlib
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 from pangeo_forge.errors import InputError, PangeoForgeError
 from pangeo_forge.inputs.fetch.address import local_path
-from pangeo_forge.inputs.fetch.failure import absent, denied
+from pangeo_forge.inputs.fetch.failure import absent, denied, refused
 from pangeo_forge.inputs.fetch.model import FetchedInput, FetchItem
 
 
 def local_input(item: FetchItem, *, digest: bool = False) -> FetchedInput:
     """The record of a local file (or a folder: a zarr store); ``digest`` also computes the sha256 of a file."""
     path = os.path.abspath(local_path(item.url) or item.url)
+    if not item.url:
+        raise absent("the input", "its URL is empty")
+    host = urlsplit(item.url).netloc if item.url.lower().startswith("file://") else ""
+    if host not in ("", "localhost"):
+        raise refused(item.where, f"is a file of another machine, {host!r}")
     try:
         found = os.stat(path)
         if not os.access(path, os.R_OK):

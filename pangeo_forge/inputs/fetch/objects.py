@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from datetime import datetime
 from typing import Any
@@ -17,7 +16,7 @@ from pangeo_forge.inputs.fetch.model import Remote
 from pangeo_forge.inputs.fetch.options import FetchOptions
 from pangeo_forge.inputs.fetch.partial import PartialFile
 from pangeo_forge.inputs.fetch.progress import Progress
-from pangeo_forge.inputs.fetch.signing import Signer
+from pangeo_forge.inputs.fetch.signing import Signer, s3_keys
 
 _BLOCK = 8 * 2**20
 
@@ -121,12 +120,7 @@ class FsspecTransfer:
         made: dict[str, Any] = {"config_kwargs": config | given.get("config_kwargs", {})}
         if self.signer.auth is None or self.signer.auth.kind != "s3":
             return made | ({} if {"key", "anon", "profile"} & set(given) else {"anon": True})
-        value = self.signer.secret().reveal()
-        if value.lstrip().startswith("{"):
-            return made | {k: v for k, v in json.loads(value).items() if k in ("key", "secret", "token")}
-        key, _, rest = value.partition(":")
-        secret, _, token = rest.partition(":")
-        return made | {"key": key, "secret": secret} | ({"token": token} if token else {})
+        return made | s3_keys(self.signer.secret().reveal(), self.signer.auth.secret)
 
 
 class _Classified:

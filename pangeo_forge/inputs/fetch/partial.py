@@ -33,10 +33,12 @@ class PartialFile:
         self._first = b""
         self._state_written = False
         self._published = False
-        self._fd = self._locked(wait)
-        self._recall()
+        self._fd, size = self._locked(wait)
+        if size:
+            self._recall(size)
 
-    def _locked(self, wait: bool) -> int:
+    def _locked(self, wait: bool) -> tuple[int, int]:
+        """The locked file and its size."""
         try:
             while True:
                 fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
@@ -47,8 +49,9 @@ class PartialFile:
                     raise
                 # The holder before us may have published (renamed) or removed what we locked.
                 try:
-                    if os.stat(self.path).st_ino == os.fstat(fd).st_ino:
-                        return fd
+                    state = os.fstat(fd)
+                    if os.stat(self.path).st_ino == state.st_ino:
+                        return fd, state.st_size
                 except FileNotFoundError:
                     pass
                 os.close(fd)
@@ -57,11 +60,8 @@ class PartialFile:
         except OSError as error:
             raise from_os_error(error, self.path) from error
 
-    def _recall(self) -> None:
+    def _recall(self, size: int) -> None:
         """Take up what a killed process left, as far as its state file vouches for it."""
-        size = os.fstat(self._fd).st_size
-        if not size:
-            return
         try:
             with open(self.path + ".json", encoding="utf-8") as file:
                 state: dict[str, Any] = json.load(file)

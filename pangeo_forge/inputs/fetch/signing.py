@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import netrc
 import os
 import threading
@@ -85,6 +86,8 @@ class Signer:
         value = self.secret().reveal()
         if self.auth.kind == "query":
             return _with_parameter(url, self.auth.parameter, value), {}
+        if self.auth.kind == "basic":
+            pair_of(value, self.auth.secret)
         basic = self.auth.kind == "basic" or (self.auth.kind == "earthdata" and ":" in value)
         return url, {"Authorization": _basic(value) if basic else f"Bearer {value}"}
 
@@ -100,8 +103,7 @@ class Signer:
             return None if found is None else (found[0], found[2])
         if self.auth.kind != "basic" or not self.may_see(url, url):
             return None
-        user, _, password = self.secret().reveal().partition(":")
-        return user, password
+        return pair_of(self.secret().reveal(), self.auth.secret)
 
     def _from_netrc(self, url: str) -> dict[str, str]:
         found = self._netrc_entry(host_of(url))
@@ -160,6 +162,36 @@ def _with_parameter(url: str, parameter: str | None, value: str) -> str:
         return url
     joint = "&" if urlsplit(url).query else "?"
     return f"{url}{joint}{quote(parameter, safe='')}={quote(value, safe='')}"
+
+
+def pair_of(value: str, name: str | None) -> tuple[str, str]:
+    """``user:password`` (or ``key:secret``) of a secret; raises I300 when it is no pair."""
+    one, mark, other = value.partition(":")
+    if not mark or not one:
+        raise InputError(
+            f"the value of secret {name!r} is not of the form user:password",
+            code="I300",
+            hint="give both, with a colon between; a token alone is for `kind: bearer`",
+        )
+    return one, other
+
+
+def s3_keys(value: str, name: str | None) -> dict[str, str]:
+    """``key:secret[:token]``, or JSON with these keys, as s3fs takes them; raises I300 when it is neither."""
+    if value.lstrip().startswith("{"):
+        try:
+            found = {k: str(v) for k, v in json.loads(value).items() if k in ("key", "secret", "token")}
+        except ValueError:
+            found = {}  # the parser's message would show a part of the secret
+    else:
+        found = dict(zip(("key", "secret", "token"), value.split(":", 2), strict=False))
+    if not found.get("key") or not found.get("secret"):
+        raise InputError(
+            f"the value of secret {name!r} is not of the form key:secret or key:secret:token",
+            code="I300",
+            hint='or JSON: {"key": ..., "secret": ..., "token": ...}',
+        )
+    return found
 
 
 def _basic(pair: str) -> str:

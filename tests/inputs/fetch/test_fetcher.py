@@ -206,9 +206,10 @@ def test_list_verify_prune(server, make_fetcher, cache):
 def test_torn_entry_is_no_entry(server, make_fetcher, cache):
     url = server.on("/a", lambda r: r.serve(DATA))
     make_fetcher().fetch(url)
-    path = next(p for p, _ in cache.files("entries"))
-    Path(path).write_text(Path(path).read_text()[:40])
+    path = Path(next(p for p, _ in cache.files("entries")))
+    path.write_text(path.read_text()[:40])
     assert not make_fetcher().fetch(url).from_cache
+    assert make_fetcher().fetch(url).from_cache  # the new line is not lost behind the torn one
 
 
 def test_cache_on_an_object_store(server, make_fetcher):
