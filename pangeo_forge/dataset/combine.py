@@ -7,6 +7,7 @@ judgement is left to :meth:`Combination.template`, which looks at the inputs in 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -125,11 +126,16 @@ class Combination:
 
     def merge(self, other: Combination) -> Combination:
         """Both together, as a new combination; neither is changed."""
-        result = Combination(self.settings, absent=self.absent or other.absent)
-        for one in (self, other):
+        return Combination.join((self, other))
+
+    @classmethod
+    def join(cls, parts: Sequence[Combination]) -> Combination:
+        """All together, each record looked at once: the same as merging them in any order, in a time that grows as they do."""
+        result = cls(parts[0].settings, absent=next((p.absent for p in parts if p.absent), None))
+        for part in parts:
             # Records of one combination share their layouts: each is looked up once, not once an input.
             known: dict[int, tuple[Layout, ...]] = {}
-            for index, record in one.inputs.items():
+            for index, record in part.inputs.items():
                 layouts = known.get(id(record.layouts))
                 if layouts is None:
                     layouts = known[id(record.layouts)] = result._intern(tuple(map(result._intern, record.layouts)))
@@ -138,10 +144,10 @@ class Combination:
                     for x, c in zip(layouts, record.contents, strict=True)
                 )
                 result._insert(index, replace_record(record, layouts, contents))
-            for index, labels in one.clashes.items():
+            for index, labels in part.clashes.items():
                 result.clashes[index] = tuple(sorted({*labels, *result.clashes.get(index, ())}))
-        for key in {**self.attrs, **other.attrs}:
-            result.attrs[key] = self.attrs.get(key, Tally()).merged(other.attrs.get(key, Tally()))
+            for key, tally in part.attrs.items():
+                result.attrs[key] = result.attrs.get(key, Tally()).merged(tally)
         return result
 
     def template(self) -> Template:

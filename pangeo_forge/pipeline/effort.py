@@ -48,10 +48,10 @@ class Effort:
 
     def merge(self, other: Effort) -> Effort:
         """Both together; associative and commutative."""
-        return Effort.total((self, other))
+        return Effort.join((self, other))
 
     @classmethod
-    def total(cls, efforts: Sequence[Effort]) -> Effort:
+    def join(cls, efforts: Sequence[Effort]) -> Effort:
         """All together."""
         return cls(
             **{name: sum(getattr(e, name) for e in efforts) for name in SUMS},

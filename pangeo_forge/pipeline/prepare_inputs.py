@@ -68,12 +68,17 @@ class Prepared:
 
     def merge(self, other: Prepared) -> Prepared:
         """What is known of the inputs of both."""
-        return Prepared(
-            self.combination.merge(other.combination),
-            self.ledger + other.ledger,
-            self.failed + other.failed,
-            self.nbytes + other.nbytes,
-            self.effort.merge(other.effort),
+        return Prepared.join((self, other))
+
+    @classmethod
+    def join(cls, parts: Sequence[Prepared]) -> Prepared:
+        """What is known of the inputs of all."""
+        return cls(
+            Combination.join([p.combination for p in parts]),
+            tuple(entry for p in parts for entry in p.ledger),
+            tuple(failed for p in parts for failed in p.failed),
+            sum(p.nbytes for p in parts),
+            Effort.join([p.effort for p in parts]),
         )
 
 
@@ -131,7 +136,7 @@ class InputPreparer:
             if seen is not None:
                 seen(effort)
         nbytes = sum(e.size or 0 for e in ledger)
-        total = Effort.total(efforts)
+        total = Effort.join(efforts)
         return replace(done, ledger=tuple(ledger), failed=tuple(failed), nbytes=nbytes, effort=total)
 
     def _scanned(self, start: int, stop: int, ready: Sequence[Fetched]) -> Scanned | None:

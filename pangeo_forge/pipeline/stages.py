@@ -11,9 +11,8 @@ without tagged outputs, because Dask's runner runs only the ancestors of the las
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
 from typing import Any, Generic, Protocol, TypeVar
 
 from pangeo_forge import progress
@@ -31,11 +30,12 @@ from pangeo_forge.pipeline.write_task import TaskReport, TaskWriter
 from pangeo_forge.targets.buffers import BLOCKS
 
 
-class _Mergeable(Protocol):
-    def merge(self, other: Any) -> Any: ...
+class _Joinable(Protocol):
+    @classmethod
+    def join(cls, parts: Sequence[Any]) -> Any: ...
 
 
-R = TypeVar("R", bound=_Mergeable)
+R = TypeVar("R", bound=_Joinable)
 W = TypeVar("W", bound=Work)
 
 
@@ -46,9 +46,10 @@ class _Outcome(Generic[R]):
     result: R | None = None
     errors: tuple[PangeoForgeError, ...] = ()
 
-    def merge(self, other: _Outcome[R]) -> _Outcome[R]:
-        results = [r for r in (self.result, other.result) if r is not None]
-        return _Outcome(reduce(lambda a, b: a.merge(b), results) if results else None, self.errors + other.errors)
+    @classmethod
+    def join(cls, parts: Sequence[_Outcome[R]]) -> _Outcome[R]:
+        results = [p.result for p in parts if p.result is not None]
+        return cls(type(results[0]).join(results) if results else None, tuple(e for p in parts for e in p.errors))
 
     def taken(self, nothing: R) -> R:
         """The result; raises the first error instead."""
@@ -93,13 +94,13 @@ class _Write(_OnWorker[TaskWriter]):
 
     def outcome(self, work: TaskWriter | InputReferrer, start: int, stop: int) -> _Outcome[TaskReport]:
         tell = progress.at(work.archive.channel)
-        total = TaskReport()
+        reports = [TaskReport()]
         for number in range(start, stop):
             report = work.run(number, self._stage)
             tell.advance("write", 1, report.written.bytes_raw)
             self._counters.count_task(report)
-            total = total.merge(report)
-        return _Outcome(total)
+            reports.append(report)
+        return _Outcome(TaskReport.join(reports))
 
 
 def prepare(preparer: InputPreparer, engine: Engine, scratch: Scratch) -> Prepared:

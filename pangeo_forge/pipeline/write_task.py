@@ -11,7 +11,7 @@ import os
 import socket
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -54,15 +54,28 @@ class TaskReport:
 
     def merge(self, other: TaskReport) -> TaskReport:
         """The sum of two reports."""
-        return TaskReport(
-            self.tasks + other.tasks,
-            self.inputs_opened + other.inputs_opened,
-            self.bytes_read + other.bytes_read,
-            self.written + other.written,
-            self.seconds + other.seconds,
-            self.changes.merge(other.changes) if self.changes and other.changes else self.changes or other.changes,
-            self.effort.merge(other.effort),
+        return TaskReport.join((self, other))
+
+    @classmethod
+    def join(cls, reports: Sequence[TaskReport]) -> TaskReport:
+        """The sum of all."""
+        return cls(
+            sum(r.tasks for r in reports),
+            sum(r.inputs_opened for r in reports),
+            sum(r.bytes_read for r in reports),
+            Written.join([r.written for r in reports]),
+            sum(r.seconds for r in reports),
+            _merged([r.changes for r in reports if r.changes]),
+            Effort.join([r.effort for r in reports]),
         )
+
+
+def _merged(changes: list[Changes]) -> Changes | None:
+    """Changes of a target's sessions, as a balanced tree: each merge copies what both hold."""
+    while len(changes) > 1:
+        pairs = [changes[i : i + 2] for i in range(0, len(changes), 2)]
+        changes = [pair[0].merge(pair[1]) if len(pair) == 2 else pair[0] for pair in pairs]
+    return changes[0] if changes else None
 
 
 @dataclass(frozen=True)
@@ -142,9 +155,7 @@ class TaskWriter:
         store = self.target.chunks if what.writes_target else self._between
         tell.check()
         pending = [store.start_block(array, region, block) for array, region, block in blocks]
-        written = Written(0, 0, 0, 0)
-        for block_written in pending:
-            written += block_written.result()
+        written = Written.join([block_written.result() for block_written in pending])
         if not what.writes_target:
             # Intermediate objects are gone at the end, and their keys may be those of the target's.
             written = replace(written, objects={})

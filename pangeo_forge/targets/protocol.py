@@ -3,7 +3,7 @@ workers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -37,12 +37,19 @@ class Written:
     """Objects that were put, by key: what their bytes are, so that damage can be told later."""
 
     def __add__(self, other: Written) -> Written:
-        return Written(
-            self.chunks + other.chunks,
-            self.empty + other.empty,
-            self.bytes_raw + other.bytes_raw,
-            self.bytes_stored + other.bytes_stored,
-            {**self.objects, **other.objects} if self.objects and other.objects else self.objects or other.objects,
+        return Written.join((self, other))
+
+    @classmethod
+    def join(cls, parts: Sequence[Written]) -> Written:
+        """All together."""
+        holding = [p.objects for p in parts if p.objects]
+        objects = holding[0] if len(holding) == 1 else {k: d for found in holding for k, d in found.items()}
+        return cls(
+            sum(p.chunks for p in parts),
+            sum(p.empty for p in parts),
+            sum(p.bytes_raw for p in parts),
+            sum(p.bytes_stored for p in parts),
+            objects,
         )
 
 

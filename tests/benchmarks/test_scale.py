@@ -7,7 +7,18 @@ import pytest
 from benchmarks.scale import STEPS, growth, one, table
 
 
-@pytest.mark.parametrize("step", ["pattern", "graph", "plan", "ledger", "journal", "checksums", "reports"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        "pattern",
+        "graph",
+        "ledger",
+        "journal",
+        "reports",
+        pytest.param("plan", marks=pytest.mark.servers),  # Beam, xarray: seconds to import
+        pytest.param("checksums", marks=pytest.mark.servers),
+    ],
+)
 def test_steps_run(step: str) -> None:
     found = one(step, 130)
     assert found["peak bytes"] > 0

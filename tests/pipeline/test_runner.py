@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +22,9 @@ class Bag:
 
     items: tuple[int, ...] = ()
 
-    def merge(self, other: Bag) -> Bag:
-        return Bag(self.items + other.items)
+    @classmethod
+    def join(cls, parts: Sequence[Bag]) -> Bag:
+        return cls(tuple(item for part in parts for item in part.items))
 
 
 def test_mailbox_hands_over_once(tmp_path: Path) -> None:
