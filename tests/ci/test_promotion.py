@@ -146,6 +146,13 @@ def test_a_link_is_not_written_through(project: Project) -> None:
     assert Path("elsewhere").read_text() == "mine"
 
 
+def test_what_was_checked_is_said(project: Project) -> None:
+    assert "there are no feedstocks" in invoke("ci", "promote", "--check").out
+    assert "no recipe to promote" in invoke("ci", "promote", "--check", "--base", "main").out
+    _promote("one")
+    assert "all feedstocks are right" in invoke("ci", "promote", "--check").out
+
+
 def test_nothing_asked_for_is_an_error(project: Project) -> None:
     got = invoke("ci", "promote")
     assert got.code == 2

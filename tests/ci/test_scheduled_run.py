@@ -33,7 +33,7 @@ class Kept:
         self.project.write(f"feedstocks/{ID}.yaml", "".join(f"{k}: {v}\n" for k, v in lines.items()))
 
     def run(self, at: str, *more: str) -> Invocation:
-        return invoke_process("ci", "run-due", "--at", at, "--json", *more, cwd=self.project.folder, timeout=240)
+        return invoke_process("ci", "run-due", "--at", at, "--json", *more, cwd=self.project.folder, timeout=800)
 
     def more(self) -> None:
         self.later.rename(self.archive.folder / "in" / "ta_later.nc")
@@ -58,6 +58,8 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kept:
     return Kept(tmp_path)
 
 
+@pytest.mark.servers
+@pytest.mark.timeout(1800)
 def test_build_then_append(kept: Kept) -> None:
     first = kept.run("2026-11-25T07:00")
     assert first.code == 0, first.out + first.err
@@ -72,6 +74,7 @@ def test_build_then_append(kept: Kept) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)
 def test_failure_and_recovery(kept: Kept) -> None:
     wrong = kept.archive.files[1]
     whole = wrong.read_bytes()
@@ -94,6 +97,7 @@ def test_failure_and_recovery(kept: Kept) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)
 def test_a_recipe_that_no_longer_fits_is_built_anew_where_that_is_declared(kept: Kept) -> None:
     assert kept.run("2026-11-25T07:00").code == 0
     kept.archive.write_recipe(
@@ -105,6 +109,7 @@ def test_a_recipe_that_no_longer_fits_is_built_anew_where_that_is_declared(kept:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)
 def test_timeout(kept: Kept) -> None:
     kept.write(timeout="0.5s", retries=1, retry_delay="1s")
     got = kept.run("2026-11-25T07:00")
@@ -117,6 +122,7 @@ def test_timeout(kept: Kept) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)
 def test_stopped_from_outside(kept: Kept) -> None:
     """systemd stops with SIGTERM: the run ends soundly, and the next call goes on with the same try."""
     process = subprocess.Popen(
@@ -129,7 +135,7 @@ def test_stopped_from_outside(kept: Kept) -> None:
             if "begins" in line:
                 break
         os.kill(process.pid, signal.SIGTERM)
-        _, err = process.communicate(timeout=120)
+        _, err = process.communicate(timeout=800)
     finally:
         if process.poll() is None:
             process.kill()

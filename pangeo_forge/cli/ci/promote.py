@@ -44,7 +44,8 @@ def promote(recipes: tuple[str, ...], base: str | None, check: bool, as_json: bo
     wrong: list[Any] = list(made.errors)
     warnings: list[Any] = []
     touched = {p.path.stem for p in made.found}
-    if feedstock_files(Path()) and (touched or not (recipes or base)):
+    there = bool(feedstock_files(Path()))
+    if there and (touched or not (recipes or base)):
         linted = read_feedstocks()
         # Others that are wrong do not stand in the way of what was asked for; --check alone tells of all.
         linted = linted.only(touched & set(linted.names)) if touched else linted
@@ -61,7 +62,8 @@ def promote(recipes: tuple[str, ...], base: str | None, check: bool, as_json: bo
             click.echo(f"{promotion.path}: {verb}, {promotion.why}")
         _tell(wrong, warnings)
         if not made.found and not wrong:
-            click.echo("all feedstocks are right" if check and not recipes else "no recipe to promote")
+            nothing = "no recipe to promote" if recipes or base else "there are no feedstocks"
+            click.echo("all feedstocks are right" if there and not (recipes or base) else nothing)
     sys.exit(0 if ok else 1)
 
 
