@@ -1,6 +1,6 @@
 """Fetching from a loopback nginx, against ``curl --parallel`` with the same number of connections.
 
-Run ``python benchmarks/fetch.py [--small 10000] [--large 200] [--huge-mb 5000]``; needs nginx and curl.
+Runs take turns; ratios are medians over pairs. Run ``python -m benchmarks.fetch [--small 10000] [--large 200] [--huge-mb 5000]``; needs nginx and curl.
 curl writes plain files; ours hashes, checks and publishes each file and its entry. Starting Python is part of our time.
 """
 
@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import resource
 import shutil
+import statistics
 import subprocess
 import tempfile
 import time
@@ -35,10 +36,13 @@ def make_files(root: Path, name: str, count: int, size: int) -> None:
                 file.write(os.urandom(min(size, 1 << 20)))
 
 
+def fresh(root: Path) -> Path:
+    """A folder that nothing was removed from: ext4 is slow to use again what was freed a moment ago."""
+    return Path(tempfile.mkdtemp(prefix="out-", dir=root))
+
+
 def curl(root: Path, name: str, count: int, connections: int) -> float:
-    out = root / "curl"
-    shutil.rmtree(out, ignore_errors=True)
-    out.mkdir()
+    out = fresh(root)
     start = time.perf_counter()
     command = ["curl", "-s", "--fail", "--no-progress-meter", "--parallel", "--parallel-max", str(connections)]
     url = f"http://127.0.0.1:{PORT}/{name}/[0-{count - 1}]"
@@ -46,11 +50,11 @@ def curl(root: Path, name: str, count: int, connections: int) -> float:
     return time.perf_counter() - start
 
 
-def share(root: str, name: str, numbers: range, connections: int, peak: multiprocessing.Queue[int]) -> None:
+def share(out: str, name: str, numbers: range, connections: int, peak: multiprocessing.Queue[int]) -> None:
     from pangeo_forge.inputs.fetch import Cache, Fetcher, FetchOptions, Politeness
 
-    politeness = Politeness(connections, folder=f"{root}/polite")
-    with Fetcher(FetchOptions(max_concurrency=connections), Cache(f"{root}/cache"), politeness=politeness) as fetcher:
+    politeness = Politeness(connections, folder=f"{out}/polite")
+    with Fetcher(FetchOptions(max_concurrency=connections), Cache(f"{out}/cache"), politeness=politeness) as fetcher:
         outcome = fetcher.fetch_all(f"http://127.0.0.1:{PORT}/{name}/{i}" for i in numbers)
         assert not outcome.failed, outcome.failed[:3]
     peak.put(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
@@ -58,11 +62,11 @@ def share(root: str, name: str, numbers: range, connections: int, peak: multipro
 
 def ours(root: Path, name: str, count: int, connections: int, processes: int) -> tuple[float, int]:
     """Seconds and the largest peak memory (MB) of a process."""
-    shutil.rmtree(root / "cache", ignore_errors=True)
+    out = fresh(root)
     context = multiprocessing.get_context("spawn")
     peak = context.Queue()
     shares = [range(k, count, processes) for k in range(processes)]
-    workers = [context.Process(target=share, args=(str(root), name, s, connections, peak)) for s in shares]
+    workers = [context.Process(target=share, args=(str(out), name, s, connections, peak)) for s in shares]
     start = time.perf_counter()
     for worker in workers:
         worker.start()
@@ -75,7 +79,7 @@ def ours(root: Path, name: str, count: int, connections: int, processes: int) ->
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    for name, default in [("small", 10000), ("large", 200), ("huge-mb", 5000), ("connections", 8), ("repeat", 3)]:
+    for name, default in [("small", 10000), ("large", 200), ("huge-mb", 5000), ("connections", 8), ("repeat", 5)]:
         parser.add_argument(f"--{name}", type=int, default=default)
     options = parser.parse_args()
     root = Path(tempfile.mkdtemp(prefix="bench-fetch-"))
@@ -93,16 +97,19 @@ def main() -> None:
         for name, count in [("small", options.small), ("large", options.large), ("huge", 1 if options.huge_mb else 0)]:
             if not count:
                 continue
-            base = min(curl(root, name, count, options.connections) for _ in range(options.repeat if count > 1 else 1))
+            repeat = options.repeat if count > 1 else 1
             for processes in (1, 2) if count > 1 else (1,):
-                runs = [
-                    ours(root, name, count, options.connections, processes)
-                    for _ in range(options.repeat if count > 1 else 1)
+                pairs = [
+                    (
+                        curl(root, name, count, options.connections),
+                        ours(root, name, count, options.connections, processes),
+                    )
+                    for _ in range(repeat)
                 ]
-                best, memory = min(r[0] for r in runs), max(r[1] for r in runs)
+                theirs, mine = (statistics.median(x) for x in ([p[0] for p in pairs], [p[1][0] for p in pairs]))
+                ratio, memory = statistics.median(p[0] / p[1][0] for p in pairs), max(p[1][1] for p in pairs)
                 print(
-                    f"| {count} {name} | {base:.2f} | {processes} | {best:.2f} | {base / best:.2f} | {memory} |",
-                    flush=True,
+                    f"| {count} {name} | {theirs:.2f} | {processes} | {mine:.2f} | {ratio:.2f} | {memory} |", flush=True
                 )
     finally:
         server.terminate()

@@ -1,7 +1,7 @@
 """Entries of a cache: what is known of each URL. An entry is the promise that its file is whole.
 
-On a local disk they are lines of JSON in 256 files, which are only appended to: a file for each entry made a fetch of many
-small files three times as slow (creating files costs more than writing them). The last line of a key counts. A line that
+On a local disk they are lines of JSON in 256 files, which are only appended to: for small files, creating one more file for
+each entry costs as much as keeping the input itself (``benchmarks/README.md``). The last line of a key counts. A line that
 is torn, by a kill or a full disk, is no entry; each line begins on a line of its own, so the next one is not harmed.
 Object stores do not append: there each entry is an object.
 """

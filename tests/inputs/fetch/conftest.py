@@ -8,6 +8,9 @@ import pytest
 
 from pangeo_forge.inputs.fetch import Cache, Fetcher, FetchOptions, Politeness
 from tests.inputs.fetch.faulty_server import FaultyServer
+from tests.inputs.fetch.servers import gcs, nginx, s3
+
+__all__ = ["gcs", "nginx", "s3"]
 
 
 @pytest.fixture

