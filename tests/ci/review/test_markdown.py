@@ -49,7 +49,7 @@ def test_what_is_wrong_stands_first() -> None:
 def test_it_fits_in_a_comment_whatever_it_holds() -> None:
     problems = tuple(Problem(level="error", code="C001", message="x|*`@\n" * 300) for _ in range(50))
     many = [recipe_report(f"r{n}", problems=problems, title="|" * 290) for n in range(50)]
-    for count in (1, 5, 20, 50):
+    for count in (1, 20):
         page = render(report(*many[:count]))
         assert len(page) <= LONGEST
         assert "r0" in page

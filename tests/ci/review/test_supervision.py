@@ -40,7 +40,7 @@ def test_one_that_hangs_is_ended_with_all_below_it(tmp_path: Path, monkeypatch: 
         "below = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'], start_new_session=True)\n"
         "open('pids', 'w').write(str(below.pid)); time.sleep(600)\n"
     )
-    [found] = _checked(tmp_path, monkeypatch, program, timeout=6.0)
+    [found] = _checked(tmp_path, monkeypatch, program, timeout=4.0)
     assert found.verdict == "timeout"
     assert found.problems[0].code == "A121"
     assert [s.name for s in found.stages] == ["lint"]
