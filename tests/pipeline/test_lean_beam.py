@@ -7,10 +7,11 @@ import sys
 
 LEAN = """
 import sys
+before = set(sys.modules)  # installed packages may make an empty google.cloud when Python starts
 from pangeo_forge.pipeline.lean_beam import LEFT_OUT, import_lean
 import_lean()
 import pangeo_forge.pipeline.stages
-print([n for n in (*LEFT_OUT, "xarray") if n in sys.modules])
+print([n for n in (*LEFT_OUT, "xarray") if n in sys.modules and n not in before])
 import apache_beam as beam
 from pangeo_forge.pipeline.engines.local import LocalEngine
 LocalEngine("threads", 2).run(
