@@ -19,7 +19,7 @@ from typing import Any, Protocol, TypeVar
 
 from pangeo_forge.errors import TargetError
 from pangeo_forge.plan.layout import format_bytes
-from pangeo_forge.targets.retries import retried, unreachable
+from pangeo_forge.targets.retries import client_options, retried, unreachable
 
 WRITING = ".writing"
 """Folder inside a local store where objects are written before they get their name."""
@@ -239,7 +239,7 @@ class FsspecObjects:
             import fsspec
 
             try:
-                fs, root = fsspec.core.url_to_fs(self._address, **dict(self._options))
+                fs, root = fsspec.core.url_to_fs(self._address, **client_options(self._address, self._options))
             except (ImportError, ValueError) as error:
                 raise TargetError(
                     f"cannot be reached: {error}",

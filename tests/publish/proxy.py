@@ -29,6 +29,7 @@ class Proxy:
     upstream: str
     rate: float = 0.0
     """Of requests that fail."""
+    kinds: tuple[str, ...] = FAULTS
     rng: random.Random = field(default_factory=lambda: random.Random(1))
     url: str = ""
     faults: Counter[str] = field(default_factory=Counter)
@@ -41,7 +42,7 @@ class Proxy:
             self.requests += 1
             if self.rng.random() >= self.rate:
                 return None
-            fault = self.rng.choice(FAULTS)
+            fault = self.rng.choice(self.kinds)
             self.faults[fault] += 1
             return fault
 

@@ -340,7 +340,7 @@ def test_run_records(archive: Daily) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3600)
 def test_cost_of_one_more_day_does_not_grow(tmp_path: Path) -> None:
     """The measure: at most 1.3 times the CPU time on a store of 5,000 days as on one of 50."""
     import resource
