@@ -65,6 +65,7 @@ class Life:
             folder = self.place / "results" / job["id"]
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "result.json").write_text(got.out)
+            assert "ran" in got.json, got.out
             code = max(code, got.code)
             ran += got.json["ran"]
         issues = invoke("ci", "issue", self.place / "results", "--json") if ran else None
@@ -124,10 +125,18 @@ def test_from_contribution_to_recovery(life: Life, write_event: Callable[[dict[s
     assert "<img" in comment
     assert life.bucket.url not in comment
 
-    # It is merged, and accepted: from now on it runs every day at six.
+    # It is merged, and becomes a feedstock, which a maintainer makes daily.
     project.git("checkout", "-q", "main")
     project.git("merge", "-q", "--no-ff", "-m", "merge", "work")
-    accept(project)
+    promoted = invoke("ci", "promote", "--base", "HEAD^1", "--json")
+    assert promoted.code == 0, promoted.out
+    assert [(f["feedstock"], f["action"]) for f in promoted.json["feedstocks"]] == [("feedstocks/daily.yaml", "create")]
+    made = project.folder / "feedstocks/daily.yaml"
+    feedstock = yaml.safe_load(made.read_text())
+    assert feedstock["mode"] == "append"
+    made.write_text(yaml.safe_dump({**feedstock, "schedule": "0 6 * * *"}))
+    project.commit("accepted")
+    assert invoke("ci", "promote", "--check").code == 0
     code, ran, issues = life.tick("2026-03-01T06:10")
     assert (code, [(r["outcome"], r["action"]) for r in ran], issues) == (0, [("done", "build")], ["nothing"]), ran
     np.testing.assert_array_equal(life.days(), expected(range(5)))
@@ -159,11 +168,3 @@ def test_from_contribution_to_recovery(life: Life, write_event: Callable[[dict[s
     assert len(standin.issues) == 1
     assert "appended to" in standin.ours(issue["number"])[-1]
     assert json.loads((life.place / "results/daily/result.json").read_text())["ok"]
-
-
-def accept(project: Project) -> None:
-    """The feedstock: where and when."""
-    project.write(
-        "feedstocks/daily.yaml", 'recipe: recipes/daily\nschedule: "0 6 * * *"\nbakery: local\ntimeout: 10min\n'
-    )
-    project.commit("accepted")

@@ -54,9 +54,17 @@ class Done:
     url: str = ""
 
 
-def outcomes(document: Mapping[str, Any]) -> list[Failure | Recovery]:
-    """What ``ci run-due --json`` tells; runs that were left alone or stopped say nothing."""
+def outcomes(document: Mapping[str, Any], name: str) -> list[Failure | Recovery]:
+    """What ``ci run-due --json`` tells; runs that were left alone or stopped say nothing.
+
+    Parameters
+    ----------
+    name: the dataset that the document is named by: whose failure it is when the command itself came to nothing.
+    """
     at = str(document.get("at", ""))
+    if "ran" not in document:
+        error = document["error"]
+        return [Failure(name, dt.datetime.now(dt.UTC).isoformat(timespec="seconds"), "", _code(error), error_text(error))]
     found: list[Failure | Recovery] = []
     for ran in document.get("ran", ()):
         slot = str(ran.get("slot") or "by hand")

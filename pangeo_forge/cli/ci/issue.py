@@ -34,7 +34,7 @@ def issue(results: tuple[str, ...], as_json: bool) -> None:
     for name, path in _files(results):
         try:
             data = path.read_bytes()
-            found += outcomes(json.loads(data)) if data.strip() else [cut_off(name)]
+            found += outcomes(json.loads(data), name) if data.strip() else [cut_off(name)]
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise AutomationError(
                 f"it is no result of `ci run-due --json`: {type(error).__name__}",

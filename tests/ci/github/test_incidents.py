@@ -147,6 +147,15 @@ def test_a_run_that_was_cut_off(tmp_path: Path, standin: Standin) -> None:
     assert "[A141]" in standin.issues[0]["body"]
 
 
+def test_a_command_that_came_to_nothing(tmp_path: Path, standin: Standin) -> None:
+    """Such as credentials that are missing: no run, and yet the dataset is not kept up to date."""
+    error = {"ok": False, "error": {"code": "B013", "message": "no value for secret 'store'"}}
+    (tmp_path / "results/one").mkdir(parents=True)
+    (tmp_path / "results/one/result.json").write_text(json.dumps(error))
+    assert invoke("ci", "issue", tmp_path / "results", "--json").json["issues"][0]["action"] == "opened"
+    assert "no value for secret" in standin.issues[0]["body"]
+
+
 @pytest.mark.parametrize("text", ["[]", "{", '{"ran": 3}', '{"ran": [{}]}'])
 def test_what_is_no_result(tmp_path: Path, standin: Standin, text: str) -> None:
     (tmp_path / "r.json").write_text(text)
