@@ -248,8 +248,25 @@ def _located(path: str, size: int, parts: _Parts) -> Netcdf3Header:
         if variable.storage.offset < 0 or variable.storage.end > size:
             missing = variable.storage.end - size
             raise _truncated(path, f"variable {variable.name!r} ends {missing} bytes behind its end ({size})")
+    _refuse_entangled(path, variables, of_records, records * step)
     record_dim = None if record is None else parts.dims[record][0]
     return Netcdf3Header(parts.version, dims, record_dim, parts.attrs, variables, size)
+
+
+def _refuse_entangled(path: str, variables: Mapping[str, Netcdf3Variable], of_records: list[_Raw], nbytes: int) -> None:
+    """Nothing else may lie among the records: scipy writes such files when they hold scalars, too, and netCDF-C refuses them."""
+    if not of_records or not nbytes:
+        return
+    first = min(v.begin for v in of_records)
+    for variable in variables.values():
+        where = variable.storage
+        if not variable.is_record and 0 not in where.shape and where.end > first and where.offset < first + nbytes:
+            raise InputError(
+                f"variable {variable.name!r} lies among the records of others: the file was written wrongly",
+                code="I210",
+                where=path,
+                hint="write it anew with the netCDF library; scipy writes scalars beside an unlimited dimension so",
+            )
 
 
 def _placed(v: _Raw, parts: _Parts, lengths: list[int], record: int | None, step: int) -> Netcdf3Variable:

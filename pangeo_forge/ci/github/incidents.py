@@ -64,7 +64,9 @@ def outcomes(document: Mapping[str, Any], name: str) -> list[Failure | Recovery]
     at = str(document.get("at", ""))
     if "ran" not in document:
         error = document["error"]
-        return [Failure(name, dt.datetime.now(dt.UTC).isoformat(timespec="seconds"), "", _code(error), error_text(error))]
+        return [
+            Failure(name, dt.datetime.now(dt.UTC).isoformat(timespec="seconds"), "", _code(error), error_text(error))
+        ]
     found: list[Failure | Recovery] = []
     for ran in document.get("ran", ()):
         slot = str(ran.get("slot") or "by hand")
