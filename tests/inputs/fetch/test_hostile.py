@@ -308,7 +308,7 @@ def test_two_users_share_a_cache(server: FaultyServer, make_fetcher: Make, tmp_p
     """What the one fetched the other reads; what it may not write it says."""
     urls = [server.on(f"/{i}", lambda r: r.serve(DATA)) for i in range(2)]
     found = make_fetcher().fetch(urls[0])
-    for folder in (tmp_path, *tmp_path.parents[:2]):
+    for folder in (tmp_path, *tmp_path.parents[:3]):
         folder.chmod(folder.stat().st_mode | 0o055)
     (tmp_path / "other").mkdir()
     os.chown(tmp_path / "other", 65534, 65534)
