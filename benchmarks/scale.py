@@ -104,11 +104,9 @@ def combined(n: int, watch: Stopwatch) -> Any:
     from pangeo_forge.dataset.settings import CombineSettings
     from pangeo_forge.pipeline.prepare_inputs import LedgerEntry, Prepared
     from pangeo_forge.pipeline.ranges import INPUTS_PER_ELEMENT
-    from pangeo_forge.pipeline.runner import MergeAll
 
     settings = CombineSettings(("time",))
     first = scan_of_one()
-    merging = MergeAll(lambda: Prepared(Combination.empty(settings)))
     parts = []
     with watch("scans"):
         for low in range(0, n, INPUTS_PER_ELEMENT):
@@ -125,11 +123,9 @@ def combined(n: int, watch: Stopwatch) -> Any:
             # As they come from other processes.
             parts.append(pickle.dumps(Prepared(part, tuple(ledger))))
     with watch("merge"):
-        accumulator = merging.create_accumulator()
-        for data in parts:
-            accumulator = merging.add_input(accumulator, pickle.loads(data))
+        results = [pickle.loads(data) for data in parts]
         parts.clear()
-        return merging.extract_output(accumulator)
+        return Prepared.join(results)
 
 
 def step_pattern(n: int, folder: Path, watch: Stopwatch) -> Figures:
@@ -240,19 +236,18 @@ def step_journal(n: int, folder: Path, watch: Stopwatch) -> Figures:
 
 def step_checksums(n: int, folder: Path, watch: Stopwatch) -> Figures:
     """Size and CRC of every object of a store: gathered from tasks, written, read."""
-    from pangeo_forge.pipeline.runner import MergeAll
     from pangeo_forge.pipeline.write_task import TaskReport
     from pangeo_forge.targets.checksums import read_checksums, write_checksums
     from pangeo_forge.targets.objects import LocalObjects
     from pangeo_forge.targets.protocol import Written
 
-    home, merging = LocalObjects(folder / "home"), MergeAll(TaskReport)
-    accumulator = merging.create_accumulator()
+    home = LocalObjects(folder / "home")
+    reports = []
     for low in range(0, n, 320):
         objects = {f"sst/c/{i}/0/0": (40_000_000, f"{i:08x}") for i in range(low, min(n, low + 320))}
-        merging.add_input(accumulator, TaskReport(64, written=Written(len(objects), 0, 0, 0, objects)))
+        reports.append(TaskReport(64, written=Written(len(objects), 0, 0, 0, objects)))
     with watch("gather"):
-        written = merging.extract_output(accumulator).written
+        written = TaskReport.join(reports).written
     with watch("write"):
         write_checksums(home, "state", written.objects)
     size = (folder / "home" / "objects" / "state.json").stat().st_size

@@ -2,16 +2,18 @@
 
 ::
 
-    prepare:  Create(ranges of inputs) ─ Reshuffle ─ ParDo(fetch + open + scan) ─ CombineGlobally ─ hand over
-    write:    Create(ranges of tasks)  ─ Reshuffle ─ ParDo(pull slices, put chunks) ─ CombineGlobally ─ hand over
+    prepare:  Create(ranges of inputs) ─ GroupByKey ─ ParDo(fetch + open + scan)    ─ GroupByKey ─ ParDo(join, hand over)
+    write:    Create(ranges of tasks)  ─ GroupByKey ─ ParDo(pull slices, put chunks) ─ GroupByKey ─ ParDo(join, hand over)
 
+The first grouping spreads the ranges over the workers, each under a key of its own; the second brings all results to one
+place. Beam's ``Reshuffle`` and ``CombineGlobally`` do the same by a dozen transforms, which cost more than a small recipe.
 No array data goes through a shuffle, so memory is bounded by the plan and weak runners will do. Both end in one sink,
 without tagged outputs, because Dask's runner runs only the ancestors of the last transform.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -23,7 +25,7 @@ from pangeo_forge.pipeline.parcel import Parcel, Work
 from pangeo_forge.pipeline.prepare_inputs import InputPreparer, Prepared
 from pangeo_forge.pipeline.ranges import INPUTS_PER_ELEMENT, TASKS_PER_ELEMENT, ranges
 from pangeo_forge.pipeline.refer_inputs import InputReferrer
-from pangeo_forge.pipeline.runner import Mailbox, MergeAll, beam
+from pangeo_forge.pipeline.runner import Mailbox, beam
 from pangeo_forge.pipeline.scratch import Scratch
 from pangeo_forge.pipeline.watched import run_watched
 from pangeo_forge.pipeline.write_task import TaskReport, TaskWriter
@@ -72,11 +74,12 @@ class _OnWorker(beam.DoFn, Generic[W]):  # type: ignore[misc]  # Beam is untyped
             self._opened = self._parcel.opened()
         return self._opened
 
-    def process(self, element: tuple[int, int]) -> Iterator[_Outcome[Any]]:
-        try:
-            yield self.outcome(self.work, *element)
-        except PangeoForgeError as error:
-            yield _Outcome(errors=(error,))
+    def process(self, element: tuple[int, Iterable[tuple[int, int]]]) -> Iterator[tuple[int, _Outcome[Any]]]:
+        for start, stop in element[1]:
+            try:
+                yield 0, self.outcome(self.work, start, stop)
+            except PangeoForgeError as error:
+                yield 0, _Outcome(errors=(error,))
 
     def outcome(self, work: W, start: int, stop: int) -> _Outcome[Any]:
         raise NotImplementedError
@@ -103,24 +106,58 @@ class _Write(_OnWorker[TaskWriter]):
         return _Outcome(TaskReport.join(reports))
 
 
-def prepare(preparer: InputPreparer, engine: Engine, scratch: Scratch) -> Prepared:
-    """Fetch and scan all inputs of the preparer's archive; the combined result, failures included."""
-    mailbox: Mailbox[_Outcome[Prepared]] = Mailbox.within(scratch, "prepared")
-    parcel = Parcel.of(preparer, travels=engine.workforce.travels, depot=scratch)
-    elements = ranges(len(preparer.archive.pattern), INPUTS_PER_ELEMENT, shares=engine.workforce.tasks)
+class _HandOver(beam.DoFn):  # type: ignore[misc]  # Beam is untyped
+    """Joins all results, of any number and in any order, at once, and gives the driver the whole.
+
+    One by one, a thousand ranges of inputs would copy what is known of all inputs a thousand times.
+    """
+
+    def __init__(self, mailbox: Mailbox[_Outcome[Any]]) -> None:
+        self._mailbox = mailbox
+
+    def process(self, element: tuple[int, Iterable[_Outcome[Any]]]) -> None:
+        self._mailbox.put(_Outcome.join(list(element[1])))
+
+
+def _run(
+    engine: Engine,
+    scratch: Scratch,
+    channel: progress.Channel | None,
+    elements: Sequence[tuple[int, int]],
+    work: beam.DoFn,
+    *,
+    named: str,
+) -> _Outcome[Any]:
+    """Give each range to a worker, and bring home what all of them made.
+
+    Parameters
+    ----------
+    named: what the work is, as pages of engines show it.
+    """
+    mailbox: Mailbox[_Outcome[Any]] = Mailbox.within(scratch, "outcome")
 
     def build(pipeline: beam.Pipeline) -> None:
         _ = (
             pipeline
-            | "Ranges of inputs" >> beam.Create(elements, reshuffle=False)
-            | "Spread inputs" >> beam.Reshuffle()
-            | "Fetch, open, scan" >> beam.ParDo(_Prepare(parcel))
-            | "Combine" >> beam.CombineGlobally(MergeAll(_Outcome)).without_defaults()
-            | "Hand over what inputs hold" >> beam.Map(mailbox.put)
+            | "Ranges" >> beam.Create(list(enumerate(elements)), reshuffle=False)
+            | "Spread" >> beam.GroupByKey()
+            | named >> beam.ParDo(work)
+            | "Gather" >> beam.GroupByKey()
+            | "Hand over" >> beam.ParDo(_HandOver(mailbox))
         )
 
-    run_watched(engine, build, preparer.archive.channel)
-    return mailbox.take().taken(preparer.empty())
+    run_watched(engine, build, channel)
+    return mailbox.take()
+
+
+def prepare(preparer: InputPreparer, engine: Engine, scratch: Scratch) -> Prepared:
+    """Fetch and scan all inputs of the preparer's archive; the combined result, failures included."""
+    parcel = Parcel.of(preparer, travels=engine.workforce.travels, depot=scratch)
+    archive = preparer.archive
+    elements = ranges(len(archive.pattern), INPUTS_PER_ELEMENT, shares=engine.workforce.tasks)
+    done = _run(engine, scratch, archive.channel, elements, _Prepare(parcel), named="Fetch, open, scan")
+    taken: Prepared = done.taken(preparer.empty())
+    return taken
 
 
 def write(
@@ -152,22 +189,11 @@ def refer(referrer: InputReferrer, engine: Engine, scratch: Scratch) -> TaskRepo
     ------
     PangeoForgeError: the first error of an input, as it was raised in the worker.
     """
-    mailbox: Mailbox[_Outcome[TaskReport]] = Mailbox.within(scratch, "referred")
     parcel = Parcel.of(referrer, travels=engine.workforce.travels, depot=scratch)
     elements = ranges(len(referrer.grid), INPUTS_PER_ELEMENT, shares=engine.workforce.tasks)
-
-    def build(pipeline: beam.Pipeline) -> None:
-        _ = (
-            pipeline
-            | "Ranges of inputs" >> beam.Create(elements, reshuffle=False)
-            | "Spread inputs" >> beam.Reshuffle()
-            | "Find byte ranges" >> beam.ParDo(_Write(parcel, 0))
-            | "Join references" >> beam.CombineGlobally(MergeAll(_Outcome)).without_defaults()
-            | "Hand over references" >> beam.Map(mailbox.put)
-        )
-
-    run_watched(engine, build, referrer.archive.channel)
-    return mailbox.take().taken(TaskReport())
+    done = _run(engine, scratch, referrer.archive.channel, elements, _Write(parcel, 0), named="Find byte ranges")
+    taken: TaskReport = done.taken(TaskReport())
+    return taken
 
 
 def _undone(element: tuple[int, int], stage: int, done: Collection[tuple[int, int]]) -> Iterator[tuple[int, int]]:
@@ -191,23 +217,13 @@ def _write_stage(
     scratch: Scratch,
     done: Collection[tuple[int, int]],
 ) -> TaskReport:
-    mailbox: Mailbox[_Outcome[TaskReport]] = Mailbox.within(scratch, f"written-{stage}")
     elements = ranges(writer.plan.n_tasks(stage), TASKS_PER_ELEMENT, shares=engine.workforce.tasks)
     if done:
         elements = [part for element in elements for part in _undone(element, stage, done)]
     if not elements:
         return TaskReport()
     parcel = Parcel.of(writer, travels=engine.workforce.travels, depot=scratch)
-
-    def build(pipeline: beam.Pipeline) -> None:
-        _ = (
-            pipeline
-            | "Ranges of tasks" >> beam.Create(elements, reshuffle=False)
-            | "Spread tasks" >> beam.Reshuffle()
-            | "Pull slices, put chunks" >> beam.ParDo(_Write(parcel, stage))
-            | "Add up" >> beam.CombineGlobally(MergeAll(_Outcome)).without_defaults()
-            | "Hand over what was done" >> beam.Map(mailbox.put)
-        )
-
-    run_watched(engine, build, writer.archive.channel)
-    return mailbox.take().taken(TaskReport())
+    work = _Write(parcel, stage)
+    report = _run(engine, scratch, writer.archive.channel, elements, work, named="Pull slices, put chunks")
+    taken: TaskReport = report.taken(TaskReport())
+    return taken

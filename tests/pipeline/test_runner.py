@@ -6,14 +6,17 @@ import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 
 import pytest
+from apache_beam.options.pipeline_options import DirectOptions, StandardOptions
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pangeo_forge.errors import BakeryError
-from pangeo_forge.pipeline.runner import Mailbox, MergeAll, _was_stopped, failure_of
+from pangeo_forge.errors import BakeryError, RecipeError
+from pangeo_forge.pipeline.runner import Mailbox, _Options, _was_stopped, failure_of
 from pangeo_forge.pipeline.scratch import Scratch
+from pangeo_forge.pipeline.stages import _HandOver, _Outcome
 
 
 @dataclass(frozen=True)
@@ -50,22 +53,30 @@ def test_mailboxes_of_one_name_are_apart(tmp_path: Path) -> None:
     assert Mailbox.within(scratch, "x").name != Mailbox.within(scratch, "x").name
 
 
-@given(st.lists(st.integers(), max_size=40), st.integers(0, 39))
-def test_merge_all_keeps_everything_whatever_the_bundles(items: list[int], cut: int) -> None:
-    merging = MergeAll(Bag)
-    parts = []
-    for part in (items[:cut], items[cut:]):
-        accumulator = merging.create_accumulator()
-        for item in part:
-            accumulator = merging.add_input(accumulator, Bag((item,)))
-        parts.append(accumulator)
-    merged = merging.merge_accumulators(parts)
-    assert merging.extract_output(merged) == Bag(tuple(items))
+@given(st.lists(st.lists(st.integers(), max_size=5), max_size=20), st.randoms())
+def test_all_results_and_errors_are_handed_over_in_any_order(items: list[list[int]], random: Random) -> None:
+    """An outcome without a result is that of work that failed."""
+    outcomes = [_Outcome(Bag(tuple(i))) if i else _Outcome[Bag](errors=(RecipeError("no", code="X"),)) for i in items]
+    random.shuffle(outcomes)
+    box: Mailbox[_Outcome[Bag]] = Mailbox.within(Scratch("memory://scratch/run"), "result")
+    _HandOver(box).process((0, iter(outcomes)))
+    joined = box.take()
+    assert sorted(joined.result.items if joined.result else ()) == sorted(i for part in items for i in part)
+    assert len(joined.errors) == sum(not i for i in items)
+    if joined.errors:
+        with pytest.raises(RecipeError):
+            joined.taken(Bag())
+    else:
+        assert joined.taken(Bag((7,))) == (joined.result or Bag((7,)))
 
 
-def test_merge_of_nothing_is_the_neutral_one() -> None:
-    merging = MergeAll(lambda: Bag((7,)))
-    assert merging.extract_output(merging.create_accumulator()) == Bag((7,))
+def test_views_of_options_share_values_and_survive_pickling() -> None:
+    options = _Options(["--direct_num_workers=3", "--job_name=x"])
+    assert options.view_as(DirectOptions) is options.view_as(DirectOptions)
+    options.view_as(DirectOptions).direct_num_workers = 5
+    again = pickle.loads(pickle.dumps(options))
+    assert again.view_as(DirectOptions).direct_num_workers == 5
+    assert again.view_as(StandardOptions).get_all_options(drop_default=True)["direct_num_workers"] == 5
 
 
 def test_ctrl_c_is_known_behind_what_beam_makes_of_it() -> None:
