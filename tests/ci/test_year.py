@@ -23,6 +23,8 @@ from pangeo_forge.ci.standing import standing_of
 from pangeo_forge.recipe.schedule import schedule_of
 from pangeo_forge.runs.records import RecordName
 
+pytestmark = pytest.mark.slow
+
 UTC = dt.UTC
 START = dt.datetime(2026, 1, 1, tzinfo=UTC)
 HOUR, MINUTE = dt.timedelta(hours=1), dt.timedelta(minutes=1)

@@ -15,6 +15,8 @@ import xarray as xr
 from tests.cli.archive import make_archive
 from tests.cli.invocation import environment
 
+pytestmark = pytest.mark.slow
+
 SLOW = """
 import sys, time
 from pangeo_forge.targets import chunks

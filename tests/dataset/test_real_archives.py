@@ -17,6 +17,8 @@ from pangeo_forge.errors import CombineError
 
 from .materialized import combined, decoded, files, materialize, shared_files, stored
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def _quiet() -> Iterator[None]:

@@ -17,6 +17,8 @@ from pangeo_forge.errors import CombineError
 
 from .conversion import DATA, assert_attrs, convert, files
 
+pytestmark = pytest.mark.slow
+
 READ = """
 import os, pickle, sys, warnings
 warnings.simplefilter("ignore")

@@ -12,6 +12,8 @@ from pangeo_forge.errors import CombineError
 
 from .conversion import SHARED, assert_equals, concatenated, convert, files, plain, shared_files
 
+pytestmark = pytest.mark.slow
+
 
 def test_cmip6_siconc(tmp_path: Path) -> None:
     got = convert("cmip6-siconc", tmp_path, prune=4)

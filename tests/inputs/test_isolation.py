@@ -97,6 +97,7 @@ def test_a_read_of_much_has_more_time() -> None:
     assert isolation.Limits(1e-9).call(int, "5", where="a", nbytes=60_000_000) == 5
 
 
+@pytest.mark.slow
 def test_a_child_whose_parent_is_gone_ends_by_itself(tmp_path: Path) -> None:
     note = tmp_path / "pid"
     code = (

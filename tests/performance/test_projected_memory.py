@@ -20,7 +20,10 @@ import pytest
 ALLOWED_BESIDE = 64_000_000
 FILES, DAYS, LAT, LON = 12, 2, 400, 600
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="reads peaks from Linux's /proc")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="reads peaks from Linux's /proc"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 LEAN = """
 import sys
+
+import pytest
 before = set(sys.modules)  # installed packages may make an empty google.cloud when Python starts
 from pangeo_forge.pipeline.lean_beam import LEFT_OUT, import_lean
 import_lean()
@@ -23,6 +29,8 @@ print(xarray.DataArray([1, 2], dims="x").to_series().sum())
 
 ALREADY = """
 import sys
+
+import pytest
 import apache_beam
 from pangeo_forge.pipeline.lean_beam import import_lean
 before = list(sys.meta_path)

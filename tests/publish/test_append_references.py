@@ -16,6 +16,8 @@ from pangeo_forge.runs.place import Place
 from pangeo_forge.targets.opening import open_dataset
 from tests.publish.archive import Daily, expected, read, write_file
 
+pytestmark = pytest.mark.slow
+
 FORMS = ["parquet", "json", "icechunk"]
 
 

@@ -19,6 +19,8 @@ from pangeo_forge.targets.opening import open_dataset
 from tests.publish.archive import Daily, expected, tree
 from tests.publish.killing import Zygote, kill_at_random, zygote
 
+pytestmark = pytest.mark.slow
+
 MANY = int(os.environ.get("PANGEO_FORGE_KILLS", "100"))
 
 

@@ -21,6 +21,8 @@ from pangeo_forge.targets.objects import LocalObjects
 from pangeo_forge.verify.checksums import check_checksums
 from tests.publish.archive import Daily, expected, read
 
+pytestmark = pytest.mark.slow
+
 STEPS = int(os.environ.get("PANGEO_FORGE_STEPS", "1000"))
 
 

@@ -11,6 +11,8 @@ import pytest
 from .standins.archive import Archive, stored, times
 from .standins.files import netcdf4
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(2)
 LIMITS = {
     "aet": 32767, "def": 32767, "pet": 32767, "ppt": 32767, "q": 2147483647, "soil": 32767, "srad": 32767,

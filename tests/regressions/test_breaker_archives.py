@@ -17,6 +17,8 @@ import yaml
 
 import pangeo_forge
 
+pytestmark = pytest.mark.slow
+
 
 def _write(path: Path, time: Any, units: str, variables: dict[str, tuple[str, Any, dict[str, Any]]]) -> None:
     with netCDF4.Dataset(path, "w") as file:

@@ -18,6 +18,8 @@ import xarray as xr
 from tests.cli.archive import Archive, make_archive
 from tests.cli.invocation import Invocation, environment, invoke_process
 
+pytestmark = pytest.mark.slow
+
 MORE = ("--stall-timeout", "5min", "--stall-limit", "10min")
 
 SCRIPT = """

@@ -19,6 +19,8 @@ from pangeo_forge.targets.opening import open_dataset
 from tests.recipes.standins.files import grib
 from tests.targets.referring import refer, write_recipe
 
+pytestmark = pytest.mark.slow
+
 DATA = Path(__file__).parents[1] / "data"
 RNG = np.random.default_rng(3)
 

@@ -14,6 +14,8 @@ from pangeo_forge.ci.review.quicklook import draw_quicklooks
 from pangeo_forge.ci.review.report import MOST_PICTURES
 from pangeo_forge.ci.review.slices import MOST_POINTS, drawn_dims, numbers, slice_of
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(0)
 TIMES = np.array(["1981-09-01", "1981-09-02", "2024-12-30", "2024-12-31"], dtype="datetime64[ns]")
 

@@ -10,6 +10,8 @@ import pytest
 from pangeo_forge.ci.review.report import RecipeReport
 from tests.ci.review.served import Site, checked, write_recipe
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def report(site: Site, tmp_path: Path) -> RecipeReport:

@@ -17,6 +17,8 @@ from pangeo_forge.ci.review.rules import ReviewRules
 from pangeo_forge.ci.review.steps import Job
 from pangeo_forge.ci.review.supervision import check_job
 
+pytestmark = pytest.mark.slow
+
 FIRST = {"path": "recipes/x/recipe.yaml", "id": "x", "change": "added", "verdict": "unchecked",
          "stages": [{"name": "lint", "outcome": "done", "seconds": 0.1, "note": ""}]}  # fmt: skip
 

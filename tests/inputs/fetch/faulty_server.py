@@ -60,12 +60,19 @@ Handler = Callable[[Request], None]
 
 @dataclass
 class FaultyServer:
-    """Answers by path; counts requests and open connections."""
+    """Answers by path; counts requests and open connections.
+
+    A connection that its client has closed is not open, though this server's thread may not have woken to see it.
+    """
 
     handlers: dict[str, Handler] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
-    open_now: int = 0
     open_most: int = 0
+    _open: set[socket.socket] = field(default_factory=set)
+
+    @property
+    def open_now(self) -> int:
+        return sum(not _closed_by_client(c) for c in self._open)
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -97,18 +104,18 @@ class FaultyServer:
 
     def _talk(self, connection: socket.socket) -> None:
         with self._lock:
-            self.open_now += 1
+            self._open.add(connection)
             self.open_most = max(self.open_most, self.open_now)
         try:
-            with connection:
-                reader = connection.makefile("rb")
-                while self._answer(connection, reader):
-                    pass
+            reader = connection.makefile("rb")
+            while self._answer(connection, reader):
+                pass
         except OSError:
             pass
         finally:
             with self._lock:
-                self.open_now -= 1
+                self._open.remove(connection)
+                connection.close()
 
     def _answer(self, connection: socket.socket, reader: object) -> bool:
         line = reader.readline()  # type: ignore[attr-defined]
@@ -128,6 +135,15 @@ class FaultyServer:
             request.send("404 Not Found")
         else:
             handler(request)
+        return True
+
+
+def _closed_by_client(connection: socket.socket) -> bool:
+    try:
+        return connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
         return True
 
 

@@ -22,7 +22,9 @@ out = f.fetch_all(sys.argv[1].format(i) for i in range(int(sys.argv[4])))
 assert not out.failed, out.failed[:2]
 used = resource.getrusage(resource.RUSAGE_SELF)
 cpu = used.ru_utime + used.ru_stime - begun.ru_utime - begun.ru_stime
-print(cpu, used.ru_maxrss // 1024, sum(f.size for f in out.fetched if f))
+# Not ru_maxrss, which begins with the peak of the process that started this one.
+peak = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print(cpu, peak // 1024, sum(f.size for f in out.fetched if f))
 """
 
 

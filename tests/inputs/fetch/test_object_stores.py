@@ -88,14 +88,14 @@ def test_a_cache_on_a_store_through_the_command_line(
 ) -> None:
     endpoint, store = request.getfixturevalue("s3" if kind == "s3" else "gcs")
     options = {"endpoint_url": endpoint, **({"token": "anon"} if kind == "gs" else {"key": "a", "secret": "b"})}
-    place = f"{kind}://bucket/cache"
+    place = f"{kind}://bucket/listed"
     urls = [server.on(f"/{i}", lambda r: r.serve(b"CDF\x01" + r.path.encode() * 500)) for i in range(3)]
     assert not make_fetcher(cache=Cache(place, options)).fetch_all(urls).failed
     given = ["--cache", place, *(x for k, v in options.items() for x in ("--cache-option", f"{k}={v}")), "--json"]
     assert sorted(e["url"] for e in invoke("cache", "list", *given).json["entries"]) == urls
     assert invoke("cache", "verify", *given).json == {"ok": True, "checked": 3, "damaged": []}
     entry = next(e for e in invoke("cache", "list", *given).json["entries"] if e["url"] == urls[0])
-    blob = f"cache/v1/blobs/{entry['sha256'][:2]}/{entry['sha256']}"
+    blob = f"listed/v1/blobs/{entry['sha256'][:2]}/{entry['sha256']}"
     damaged = b"x" * entry["size"]
     if kind == "s3":
         store.put_object(Bucket="bucket", Key=blob, Body=damaged)

@@ -135,6 +135,7 @@ def test_fuzzed_headers_and_values_long(name: str, tmp_path: Path) -> None:
     assert len(met) > 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SAMPLES)
 def test_every_open_has_a_time_limit(name: str, tmp_path: Path) -> None:
     path = tmp_path / "a.bin"
