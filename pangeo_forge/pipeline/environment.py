@@ -11,10 +11,10 @@ import platform
 import socket
 from collections.abc import Iterable, Mapping
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pangeo_forge.errors import BakeryError
+from pangeo_forge.version import package_version
 
 COMPARED = ("pangeo-forge", "apache-beam", "xarray", "zarr", "numcodecs", "h5py")
 """Packages whose versions must be equal on both sides."""
@@ -27,7 +27,7 @@ DOCS = "docs/workers.md"
 def environment() -> Mapping[str, str]:
     """Versions of this process: name to version, plain text only, so that every version of this program can read it."""
     found = {"python": ".".join(platform.python_version_tuple()[:2])}
-    found.update({name: _version(name) or ABSENT for name in COMPARED})
+    found.update({name: package_version(name) or ABSENT for name in COMPARED})
     return {**found, CODE: _code()}
 
 
@@ -90,17 +90,10 @@ def _unmet(text: str) -> str | None:
     requirement = Requirement(text)
     if requirement.marker is not None and not requirement.marker.evaluate():
         return None
-    found = _version(requirement.name)
+    found = package_version(requirement.name)
     if found is None:
         return "not installed"
     return None if requirement.specifier.contains(found, prereleases=True) else f"here is {found}"
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
 
 
 def _code() -> str:

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import platform
-from importlib.metadata import PackageNotFoundError, version
+
+from pangeo_forge.version import package_versions
 
 PACKAGES = ("pangeo-forge", "apache-beam", "xarray", "zarr", "numcodecs", "numpy", "h5py", "fsspec")
 
 
 def installed_versions() -> dict[str, str]:
     """Package name to version; absent packages are left out."""
-    found = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+    return {"python": platform.python_version(), **package_versions(PACKAGES)}

@@ -40,6 +40,7 @@ from pangeo_forge.targets.metadata import PROVENANCE, documents, provenance
 from pangeo_forge.targets.objects import ObjectStore, is_local, local_path, open_objects
 from pangeo_forge.targets.protocol import Changes, Written
 from pangeo_forge.targets.zarr import check_store, stored_values
+from pangeo_forge.version import package_versions
 
 if TYPE_CHECKING:
     import icechunk
@@ -321,10 +322,8 @@ class IcechunkTarget:
 
 def commit_metadata(plan: Plan, run_id: str) -> dict[str, Any]:
     """What a commit says of its run: id, recipe, fingerprint, versions."""
-    from importlib.metadata import version
-
     said = {key.removeprefix(PROVENANCE): value for key, value in provenance(plan).items()}
-    said["versions"] = {**said.get("versions", {}), "icechunk": version("icechunk")}
+    said["versions"] = {**said.get("versions", {}), **package_versions(["icechunk"])}
     return {"run_id": run_id, **said}
 
 

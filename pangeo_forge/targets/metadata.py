@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from importlib import metadata as packages
 from typing import Any, Literal
 
 import numpy as np
 
 from pangeo_forge.plan.plan import ArrayPlan, Plan
 from pangeo_forge.targets.codec import fill_of
+from pangeo_forge.version import __version__, package_versions
 
 PROVENANCE = "pangeo_forge:"
 """Prefix of the root attributes that say how a store was made; also how a store is known as ours."""
@@ -141,14 +141,7 @@ def coordinate_attrs(arrays: Sequence[ArrayPlan]) -> dict[str, str]:
 
 def provenance(plan: Plan) -> Mapping[str, Any]:
     """Root attributes that say what made the store, from what recipe, with which versions."""
-    from pangeo_forge.version import __version__
-
-    versions = {}
-    for name in ("apache-beam", "xarray", "zarr", "numcodecs"):
-        try:
-            versions[name] = packages.version(name)
-        except packages.PackageNotFoundError:
-            continue
+    versions = package_versions(("apache-beam", "xarray", "zarr", "numcodecs"))
     result: dict[str, Any] = {f"{PROVENANCE}version": __version__}
     for key in ("id", "title", "fingerprint"):
         if plan.recipe.get(key):

@@ -14,6 +14,8 @@ from pangeo_forge.errors import CombineError, InputError, RecipeErrors
 
 from .made import run
 
+pytestmark = pytest.mark.slow
+
 DAYS = 6
 SECTIONS = """
 inputs:

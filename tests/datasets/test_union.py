@@ -12,6 +12,8 @@ from pangeo_forge.errors import CombineError
 
 from .made import run
 
+pytestmark = pytest.mark.slow
+
 SECTIONS = """
 inputs:
   url: {folder}/in/{{time:%Y%m%d}}.nc

@@ -18,6 +18,8 @@ from pangeo_forge.errors import PangeoForgeError
 from .standins.archive import Archive, opened, stored, times
 from .standins.files import cdf5, grib, netcdf3, netcdf4, zipped_geotiff
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(3)
 
 

@@ -12,6 +12,8 @@ import pytest
 from .standins.archive import Archive, stored, times
 from .standins.files import index_page, netcdf4
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(1)
 
 

@@ -6,10 +6,10 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pangeo_forge.errors import BakeryError
+from pangeo_forge.version import package_version
 
 GROUP = "org.apache.beam"
 PATIENCE = 900
@@ -18,10 +18,7 @@ PATIENCE = 900
 
 def beam_version() -> str:
     """The installed Beam's version: job server and workers must be of the same."""
-    try:
-        return version("apache-beam")
-    except PackageNotFoundError:
-        return ""
+    return package_version("apache-beam") or ""
 
 
 def jar_folder() -> Path:
