@@ -62,8 +62,6 @@ class Archive:
     allow_python: bool = False
     channel: Channel | None = None
     """Where progress is told."""
-    sources: dict[str, str] = field(default_factory=dict, repr=False)
-    """Text of the files that hold the recipe's own Python, by name."""
     machines: int = 1
     """Machines that share a source's limits but no files."""
     secrets: BoundSecrets = field(default_factory=BoundSecrets)
@@ -282,7 +280,7 @@ class Archive:
             url=item.url,
             label=item.label,
             folder=self.recipe.folder,
-            sources=self.sources,
+            sources=self.recipe.hooks,
             allow_python=self.allow_python,
         )
         return apply_transforms(raw, self.recipe.transforms, context)

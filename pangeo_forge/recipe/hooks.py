@@ -1,9 +1,13 @@
-"""The ``python:`` transform as written: a function of a file in the recipe's folder, and the packages that it needs."""
+"""The ``python:`` transform as written: a function of a file in the recipe's folder, and the packages that it needs.
+
+Files are read here, never run: their text is part of what a recipe means, so it is in the fingerprint.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import PydanticCustomError
@@ -15,6 +19,8 @@ if TYPE_CHECKING:
 
 _FUNCTION = re.compile(r"[A-Za-z0-9_./-]+\.py:[A-Za-z_][A-Za-z0-9_]*\Z")
 _FIELDS = ("function", "requirements")
+LARGEST = 1_000_000
+"""Bytes of a file of hooks: a stranger's recipe is read, too."""
 
 _FUNCTION_SCHEMA = {"type": "string", "pattern": _FUNCTION.pattern.replace(r"\Z", "$")}
 HOOK: dict[str, Any] = {
@@ -87,6 +93,43 @@ def _refusal(data: Any) -> PydanticCustomError | None:
 def function_of(arguments: Any) -> Any:
     """``hooks.py:function`` of either form."""
     return arguments.get("function") if isinstance(arguments, dict) else arguments
+
+
+def hook_texts(transforms: Iterable[Transform], folder: Path) -> dict[str, str]:
+    """Text of the files that a recipe's hooks are in, by name.
+
+    Those that cannot be read are left out: whether that is an error is told where hooks are going to run.
+    """
+    files = {str(function_of(t.arguments)).rpartition(":")[0] for t in transforms if t.name == "python"}
+    found = {}
+    for file in sorted(files):
+        try:
+            found[file] = read_hook(folder, file)
+        except (OSError, ValueError):
+            continue
+    return found
+
+
+def read_hook(folder: Path, file: str) -> str:
+    """Text of one file in a recipe's folder.
+
+    Raises
+    ------
+    ValueError: it lies elsewhere, is too large, or is not UTF-8.
+    OSError: it is not there, or cannot be read.
+    """
+    root = folder.resolve()
+    path = (root / file).resolve()
+    if not path.is_relative_to(root):
+        raise ValueError(f"{file} is not in the recipe's folder")
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {file} in the recipe's folder")
+    with path.open("rb") as handle:
+        data = handle.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise ValueError(f"{file} has more than {LARGEST:,} bytes")
+    # As a text file is read: how lines end is no matter.
+    return data.decode("utf-8").replace("\r\n", "\n")
 
 
 def requirements_of(transforms: Iterable[Transform]) -> list[str]:

@@ -99,6 +99,7 @@ def _validate(data: dict[str, Any], names: dict[str, Any], outcome: Outcome, pat
     problems += check_sections(sections, path, set(names))
     if recipe is not None:
         recipe._source, recipe._folder, recipe._values = outcome.source, path.parent, names
+        recipe.read_hooks()
         outcome.recipes.append(recipe)
     return problems
 

@@ -16,6 +16,7 @@ from pydantic import Field, PrivateAttr
 from pangeo_forge.recipe.checks import CheckEntry
 from pangeo_forge.recipe.combine import Combine
 from pangeo_forge.recipe.fetch import Fetch
+from pangeo_forge.recipe.hooks import hook_texts
 from pangeo_forge.recipe.inputs import Inputs
 from pangeo_forge.recipe.metadata import Maintainer, Provider, Url
 from pangeo_forge.recipe.opening import Open
@@ -106,6 +107,7 @@ class Recipe(Section):
     _source: Source | None = PrivateAttr(None)
     _folder: Path = PrivateAttr(Path())
     _values: dict[str, Any] = PrivateAttr(default_factory=dict)
+    _hooks: dict[str, str] = PrivateAttr(default_factory=dict)
 
     @property
     def source(self) -> Source:
@@ -124,12 +126,28 @@ class Recipe(Section):
         """Values of parameters and matrix names that were filled in."""
         return dict(self._values)
 
+    @property
+    def hooks(self) -> dict[str, str]:
+        """Text of the files that hold the recipe's own Python, by name, as they were when they were read."""
+        return self._hooks
+
+    def read_hooks(self) -> None:
+        """Read these files (again): what is in them now is what is run, and what the fingerprint covers."""
+        self._hooks = hook_texts(self.transforms, self._folder)
+
+    def hook_digests(self) -> dict[str, str]:
+        """SHA-256 (hex) of each of these files."""
+        import hashlib
+
+        return {file: hashlib.sha256(text.encode()).hexdigest() for file, text in self._hooks.items()}
+
     def locate(self, *path: str | int) -> str:
         """``file:line:column`` of a YAML path, for messages of later stages; the recipe's id when it has no file."""
         return self._source.locate(path) if self._source is not None else self.id
 
     def fingerprint(self) -> str:
-        """SHA-256 (hex) of what affects the data: SECTIONS_THAT_AFFECT_DATA, defaults filled in, in canonical JSON.
+        """SHA-256 (hex) of what affects the data: SECTIONS_THAT_AFFECT_DATA, defaults filled in, in canonical JSON, and the
+        files of hooks.
 
         The store's name is left out, so is the list of known-missing URLs' order in YAML: only meaning counts.
         """
@@ -139,6 +157,8 @@ class Recipe(Section):
         data["target"].pop("name")
         data["target"].pop("on_changed")
         data["storage_options"] = self.fetch.storage_options
+        if self._hooks:
+            data["hooks"] = self.hook_digests()
         text = json.dumps(data, sort_keys=True, separators=(",", ":"), default=str)
         return hashlib.sha256(text.encode()).hexdigest()
 

@@ -139,6 +139,8 @@ def append_fingerprint(recipe: Recipe) -> str:
     inputs["keys"] = [list(recipe.inputs.concat), list(recipe.inputs.merge)]
     for name in ("name", "on_changed"):
         data["target"].pop(name, None)
+    if recipe.hooks:
+        data["hooks"] = recipe.hook_digests()
     text = json.dumps({**data, "inputs": inputs}, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 

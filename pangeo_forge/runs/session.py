@@ -131,12 +131,13 @@ class Session:
         if not any(t.name == "python" for t in self.recipe.transforms):
             return
         from pangeo_forge.dataset.transforms.context import Context
-        from pangeo_forge.dataset.transforms.hook import read_sources
+        from pangeo_forge.dataset.transforms.hook import check_sources
         from pangeo_forge.pipeline.environment import check_requirements
         from pangeo_forge.recipe.hooks import requirements_of
 
-        context = Context(folder=self.recipe.folder, allow_python=self.archive.allow_python)
-        self.archive.sources.update(read_sources(self.recipe.transforms, context))
+        sources = self.recipe.hooks
+        context = Context(folder=self.recipe.folder, sources=sources, allow_python=self.archive.allow_python)
+        check_sources(self.recipe.transforms, context)
         check_requirements(requirements_of(self.recipe.transforms))
 
     def _absent(self, prepared: Prepared) -> Absent:
@@ -190,6 +191,8 @@ def opened_session(
     ------
     BakeryError: what the bakery lacks; nothing was started then.
     """
+    # A notebook may have changed them since the recipe was loaded.
+    recipe.read_hooks()
     equipment = equipped(settings)
     if starts:
         check(equipment, recipe)

@@ -80,12 +80,12 @@ def test_large_work_does_not_burden_the_graph(hooked: Archive, tmp_path: Path) -
     recipe = load_recipe(hooked.recipe)
     depot = Scratch(str(tmp_path / "temp"))
     with opened_session(recipe, RunSettings(allow_python=True)) as session:
-        session.archive.sources["large.py"] = "# much\n" * 100_000
+        session.recipe.hooks["large.py"] = "# much\n" * 100_000
         work = InputPreparer(session.archive, CombineSettings.from_recipe(recipe))
         parcel = Parcel.of(work, travels=True, depot=depot)
         assert len(pickle.dumps(parcel)) < 5000
         again = pickle.loads(pickle.dumps(parcel)).opened()
-        assert again.archive.sources == session.archive.sources
+        assert again.archive.recipe.hooks == session.recipe.hooks
         # Threads of the driver get it by the graph, which never leaves the process.
         assert Parcel.of(work, travels=False, depot=depot).depot is None
         depot.clear()

@@ -163,6 +163,28 @@ def test_changed_recipe_demands_a_rebuild(archive: Daily) -> None:
     assert "lat" not in read(archive.target)
 
 
+def test_changed_hook_demands_a_rebuild(archive: Daily) -> None:
+    """The file of a ``python:`` transform is as much of the recipe as its YAML."""
+    given = {"transforms": [{"python": "hooks.py:f"}]}
+    archive.recipe()
+    hooks = archive.folder / "daily" / "hooks.py"
+    hooks.write_text("def f(ds):\n    return ds + 0\n")
+    assert archive.run(archive.recipe(**given), allow_python=True).action == "build"
+    archive.write([5])
+    assert archive.run(archive.recipe(**given), allow_python=True).action == "append"
+    loaded = archive.recipe(**given)
+    before = tree(archive.target)
+    # Also when it is changed after the recipe was loaded: what is run is what is compared.
+    hooks.write_text("def f(ds):\n    return ds + 1\n")
+    with pytest.raises(PangeoForgeError) as caught:
+        archive.run(loaded, allow_python=True)
+    assert caught.value.code == "T051"
+    assert tree(archive.target) == before
+    assert archive.run(loaded, allow_python=True, rebuild=True).action == "build"
+    with xr.open_zarr(archive.target, chunks=None) as ds:
+        np.testing.assert_allclose(ds["sst"].values[:, 0, 0], np.arange(6) * 0.5 + 1)
+
+
 def test_store_without_ledger(archive: Daily) -> None:
     import shutil
 

@@ -20,7 +20,7 @@ from pangeo_forge.dataset.transforms.values import decode
 from pangeo_forge.dataset.transforms.views import rebuild, variables_of
 from pangeo_forge.errors import RecipeError
 from pangeo_forge.inputs.lazy import LazyArray
-from pangeo_forge.recipe.hooks import function_of
+from pangeo_forge.recipe.hooks import function_of, read_hook
 from pangeo_forge.recipe.transforms import Transform
 
 _loading = threading.RLock()
@@ -60,23 +60,20 @@ def refusal(target: Any, context: Context) -> RecipeError:
     return context.error("R208", text, "the operator may allow it: --allow-python")
 
 
-def read_sources(transforms: Iterable[Transform], context: Context) -> dict[str, str]:
-    """Text of the files that a recipe's hooks are in, by name: it is sent to workers.
+def check_sources(transforms: Iterable[Transform], context: Context) -> None:
+    """Find out whether the files of a recipe's hooks may run, and are there.
 
     Raises
     ------
     RecipeError: R208 not allowed, R209 no such file in the recipe's folder.
     """
-    found = {}
     for number, transform in enumerate(transforms):
         if transform.name == "python":
             here = replace(context, where=f"transforms[{number}].python")
             target = function_of(transform.arguments)
             if not context.allow_python:
                 raise refusal(target, here)
-            file = str(target).rpartition(":")[0]
-            found[file] = _read(file, here)[1]
-    return found
+            _read(str(target).rpartition(":")[0], here)
 
 
 def _located(target: Any, context: Context) -> tuple[Path, str, str]:
@@ -84,25 +81,24 @@ def _located(target: Any, context: Context) -> tuple[Path, str, str]:
     file, colon, name = target.rpartition(":") if isinstance(target, str) else ("", "", "")
     if not colon or not name.isidentifier() or not file.endswith(".py"):
         raise context.error("R209", f"{target!r} does not name a function", "write python: hooks.py:function")
+    return Path(context.folder or "") / file, _read(file, context), name
+
+
+def _read(file: str, context: Context) -> str:
     if file in context.sources:
-        return Path(context.folder or "") / file, context.sources[file], name
-    return *_read(file, context), name
-
-
-def _read(file: str, context: Context) -> tuple[Path, str]:
+        return context.sources[file]
     if context.folder is None:
         raise context.error("R209", f"the recipe has no folder to load {file} from")
-    folder = Path(context.folder).resolve()
-    path = (folder / file).resolve()
-    if not path.is_relative_to(folder):
-        raise context.error("R209", f"{file} is not in the recipe's folder", "put the file beside recipe.yaml")
-    if not path.is_file():
-        near = ", ".join(sorted(p.name for p in folder.glob("*.py"))) or "none"
-        raise context.error("R209", f"there is no file {file} in the recipe's folder", f"Python files there: {near}")
+    folder = Path(context.folder)
     try:
-        return path, path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise context.error("R209", f"{file} cannot be read: {error}", "put a plain UTF-8 file there") from error
+        return read_hook(folder, file)
+    except FileNotFoundError as error:
+        near = ", ".join(sorted(p.name for p in folder.glob("*.py"))) or "none"
+        raise context.error("R209", str(error), f"Python files there: {near}") from error
+    except (OSError, ValueError) as error:
+        raise context.error(
+            "R209", f"{file} cannot be read: {error}", "put a plain UTF-8 file beside recipe.yaml"
+        ) from error
 
 
 def _loaded(path: Path, source: str, name: str, context: Context) -> Callable[[xr.Dataset], Any]:
