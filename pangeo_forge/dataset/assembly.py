@@ -25,7 +25,7 @@ from pangeo_forge.dataset.time import encode as encode_time
 from pangeo_forge.dataset.time import unify
 from pangeo_forge.dataset.timecoding import TimeCoding
 from pangeo_forge.dataset.timecoding import choose_coding as choose_time
-from pangeo_forge.dataset.values import meaning, ticks_of
+from pangeo_forge.dataset.values import meaning, strings, ticks_of
 from pangeo_forge.errors import CombineError
 
 
@@ -303,7 +303,7 @@ def _encoded(name: str, m: Member, coding: ArrayCoding) -> np.ndarray:
             ticks = ticks_of(values, m.layout.packing, m.layout.time)
             return encode_time(ticks, coding.time.units, coding.time.calendar, coding.dtype, coding.missing_time)
         if coding.dtype == "str" or coding.dtype.startswith("|S"):
-            return values.astype(object if coding.dtype == "str" else coding.dtype)
+            return strings(values) if coding.dtype == "str" else values.astype(coding.dtype)
         return encode(meaning(values, m.layout.packing, None), coding.packing, coding.dtype, name)
     except Exception as error:
         if hasattr(error, "where"):
@@ -316,7 +316,7 @@ def _stored(name: str, meant: np.ndarray, coding: ArrayCoding) -> np.ndarray:
     if coding.time is not None:
         return encode_time(meant, coding.time.units, coding.time.calendar, coding.dtype, coding.missing_time)
     if coding.dtype == "str" or coding.dtype.startswith("|S"):
-        return meant.astype(object if coding.dtype == "str" else coding.dtype)
+        return strings(meant) if coding.dtype == "str" else meant.astype(coding.dtype)
     return encode(meant, coding.packing, coding.dtype, name)
 
 

@@ -10,7 +10,7 @@ from pangeo_forge.dataset import time
 from pangeo_forge.dataset.model import ArrayTemplate, Template
 from pangeo_forge.dataset.packing import encode
 from pangeo_forge.dataset.stored import StoredVariable, stored_variables
-from pangeo_forge.dataset.values import meaning, ticks_of
+from pangeo_forge.dataset.values import meaning, strings, ticks_of
 from pangeo_forge.errors import CombineError, InputError
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def read_region(
 
 def _encoded(stored: StoredVariable, array: ArrayTemplate, values: np.ndarray) -> np.ndarray:
     if array.dtype == "str":
-        return values.astype(object)
+        return strings(values)
     if not array.recode and values.dtype.kind not in "MO":
         if values.dtype != np.dtype(array.dtype):
             raise InputError(

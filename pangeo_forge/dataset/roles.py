@@ -41,6 +41,13 @@ def auxiliary_names(ds: Dataset) -> set[str]:
     return {n for n in names if n in ds.variables}
 
 
+def bounds_of(ds: Dataset, name: str) -> set[str]:
+    """Bounds (or climatology) variables of a coordinate: where it gains a dimension, so do they."""
+    attrs = ds.variables[name].attrs if name in ds.variables else {}
+    found = (attrs.get(k) for k in ("bounds", "climatology"))
+    return {b for b in found if isinstance(b, str) and b in ds.variables}
+
+
 def bounds_parents(ds: Dataset) -> dict[str, str]:
     """Bounds (or climatology) variables that inherit the time units of their parent.
 

@@ -17,6 +17,7 @@ from pangeo_forge.dataset import roles, time
 from pangeo_forge.dataset.attributes import plain_attrs
 from pangeo_forge.dataset.model import Packing, TimeUnits
 from pangeo_forge.dataset.packing import PACKING_ATTRS, encode, packing_of
+from pangeo_forge.dataset.values import strings
 from pangeo_forge.errors import CombineError
 from pangeo_forge.inputs.lazy import Access, LazyArray
 
@@ -96,12 +97,13 @@ def stored_variables(
     parents = roles.bounds_parents(ds) if decode_times else {}
     chars = roles.char_dims(ds)
     new = tuple(d for d in concat_dims if d not in ds.dims)
+    beside = {d: {d} | roles.bounds_of(ds, d) for d in new}
     found = []
     for key, variable in ds.variables.items():
         name = str(key)
         if names is not None and name not in names:
             continue
-        gains = new if name not in coords and name not in auxiliary else tuple(d for d in new if d == name)
+        gains = new if name not in coords and name not in auxiliary else tuple(d for d in new if name in beside[d])
         parent = ds.variables[parents[name]] if name in parents else None
         found.append(
             _stored(
@@ -272,10 +274,7 @@ def _normal(values: np.ndarray) -> np.ndarray:
     if values.dtype.kind in "UTO":
         if values.size and not isinstance(values.flat[0], (str, bytes)):
             return values
-        texts = [v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for v in values.reshape(-1)]
-        result = np.empty(values.size, dtype=object)
-        result[:] = texts
-        return result.reshape(values.shape)
+        return strings(values)
     if values.dtype.kind == "m":
         return values.astype("<m8[ns]")
     return values.astype(values.dtype.newbyteorder("<"), copy=False)

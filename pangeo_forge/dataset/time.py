@@ -75,7 +75,7 @@ _NS_RANGE = (-(2**63) + 1, 2**63 - 1)
 
 def is_time_units(units: Any) -> bool:
     """Whether a ``units`` attribute speaks of times: "UNIT since DATE"."""
-    return isinstance(units, str) and re.match(r"\s*[A-Za-z_]+\s+since\s+\S", units) is not None
+    return isinstance(units, str) and re.match(r"\s*[A-Za-z_]+\s+since\s+\S", units, re.I) is not None
 
 
 def normal_calendar(calendar: str | None) -> str:
@@ -155,8 +155,11 @@ def _reference(text: str, units: str, calendar: str) -> int:
 
 
 def clear_units(units: str) -> str:
-    """The same units with two digits for the hours of a time zone: of ``+5:00`` pandas makes five hours, and cftime none."""
-    return _SHORT_ZONE.sub(r"\g<1>0\g<2>", units)
+    """The same units as every reader knows them: "since" in lower case, and two digits for the hours of a time zone.
+
+    Of ``+5:00`` pandas makes five hours, and cftime none; "Days Since" is a time to cftime, and none to xarray.
+    """
+    return _SHORT_ZONE.sub(r"\g<1>0\g<2>", re.sub(r"\bsince\b", "since", units, count=1, flags=re.I))
 
 
 def _offset(zone: str | None) -> int:

@@ -42,11 +42,19 @@ def meaning(values: np.ndarray, packing: Packing, units: TimeUnits | None) -> np
     return cf.decode(values, packing) if units is None else ticks_of(values, packing, units)
 
 
+def strings(values: np.ndarray) -> np.ndarray:
+    """Bytes of a fixed length, or objects, as objects that are ``str``: UTF-8, as netCDF says."""
+    texts = [v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for v in values.reshape(-1)]
+    result = np.empty(values.size, dtype=object)
+    result[:] = texts
+    return result.reshape(values.shape)
+
+
 def digest(meant: np.ndarray) -> str:
     """SHA-256 of values that :func:`meaning` gave: shape, dtype and values; all NaNs are one, and so are both zeros."""
     sha = hashlib.sha256(f"{meant.shape}".encode())
     if meant.dtype.kind in "OUST":
-        sha.update("\0".join(str(v) for v in meant.reshape(-1)).encode("utf-8", "surrogatepass"))
+        sha.update("\0".join(strings(meant).reshape(-1)).encode("utf-8", "surrogatepass"))
         return sha.hexdigest()
     if meant.dtype.kind == "m":
         raw = meant.view(np.int64)

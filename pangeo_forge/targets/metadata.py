@@ -63,10 +63,8 @@ def _create(group: Any, array: ArrayPlan, zarr_format: int, coordinates: str | N
     fill = fill_of(array.dtype, array.fill_value, zarr_format)
     options: dict[str, Any] = {}
     if zarr_format == 3:
-        from xarray.backends.zarr import FillValueCoder
-
         if array.fill_value is not None and array.dtype != "str":
-            attrs["_FillValue"] = FillValueCoder.encode(array.fill_value, np.dtype(array.dtype))
+            attrs["_FillValue"] = fill_attribute(array)
         options = {"dimension_names": array.dims or None, "shards": array.shards}
     else:
         attrs["_ARRAY_DIMENSIONS"] = list(array.dims)
@@ -80,6 +78,20 @@ def _create(group: Any, array: ArrayPlan, zarr_format: int, coordinates: str | N
         attributes=attrs,
         **options,
     )
+
+
+def fill_attribute(array: ArrayPlan) -> Any:
+    """The attribute ``_FillValue`` of a Zarr v3 array, by which xarray masks.
+
+    Of unsigned integers that are to be read as signed (``_Unsigned: "false"``) it is the signed number: xarray fails at others.
+    """
+    from xarray.backends.zarr import FillValueCoder
+
+    kind, value = np.dtype(array.dtype), array.fill_value
+    if kind.kind == "u" and array.attrs.get("_Unsigned") == "false":
+        kind = np.dtype(f"i{kind.itemsize}")
+        value = np.array(value, array.dtype).view(kind)[()]
+    return FillValueCoder.encode(value, kind)
 
 
 def _dtype(dtype: str) -> Any:

@@ -14,7 +14,7 @@ from pangeo_forge.targets.byte_ranges import ChunkForm
 from pangeo_forge.targets.codec import fill_of
 from pangeo_forge.targets.grib_codec import CODEC as GRIB
 from pangeo_forge.targets.grib_codec import register
-from pangeo_forge.targets.metadata import coordinate_attrs, documents
+from pangeo_forge.targets.metadata import coordinate_attrs, documents, fill_attribute
 from pangeo_forge.targets.reference_placement import Forms
 
 
@@ -65,9 +65,7 @@ def _attrs(array: ArrayPlan, coordinates: str | None, zarr_format: int) -> dict[
     if zarr_format == 2:
         return {**attrs, "_ARRAY_DIMENSIONS": list(array.dims)}
     if array.fill_value is not None:
-        from xarray.backends.zarr import FillValueCoder
-
-        attrs["_FillValue"] = FillValueCoder.encode(array.fill_value, np.dtype(array.dtype))
+        attrs["_FillValue"] = fill_attribute(array)
     return attrs
 
 

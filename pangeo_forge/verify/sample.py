@@ -17,7 +17,7 @@ import numpy as np
 import xarray as xr
 
 from pangeo_forge.dataset.model import ArrayTemplate, Index, Template
-from pangeo_forge.dataset.time import clear_units
+from pangeo_forge.dataset.time import clear_units, is_time_units
 from pangeo_forge.verify.result import CheckResult
 
 SAMPLE_ELEMENTS = 500_000
@@ -137,7 +137,7 @@ def _pieces(template: Template, index: Index, rng: random.Random) -> Iterator[_P
 
 def _decode(raw: xr.Dataset) -> xr.Dataset:
     for variable in raw.variables.values():
-        if isinstance(units := variable.attrs.get("units"), str) and " since " in units:
+        if is_time_units(units := variable.attrs.get("units")):
             variable.attrs = {**variable.attrs, "units": clear_units(units)}
     try:
         return xr.decode_cf(raw, decode_times=xr.coders.CFDatetimeCoder(use_cftime=True), decode_timedelta=False)

@@ -6,7 +6,7 @@ from typing import Any
 
 import xarray as xr
 
-from pangeo_forge.dataset.roles import auxiliary_names, coordinate_names
+from pangeo_forge.dataset.roles import auxiliary_names, bounds_of, coordinate_names
 from pangeo_forge.dataset.transforms.context import Context
 from pangeo_forge.dataset.transforms.names import as_mapping
 from pangeo_forge.dataset.transforms.origins import made_from
@@ -41,7 +41,8 @@ def assign_coords(ds: xr.Dataset, origins: dict[str, Any], *, context: Context, 
 def expand_dims(ds: xr.Dataset, origins: dict[str, Any], *, context: Context, if_present: bool = False) -> xr.Dataset:
     """Add a dimension of length 1 in front of each data variable: ``expand_dims: {time: FROM}``.
 
-    Coordinates, bounds and grid mappings do not get it, as they hold for all inputs. The data stay views.
+    Coordinates, bounds and grid mappings do not get it, as they hold for all inputs; bounds of the coordinate itself do. The
+    data stay views.
 
     Raises
     ------
@@ -56,7 +57,7 @@ def expand_dims(ds: xr.Dataset, origins: dict[str, Any], *, context: Context, if
             raise context.error(
                 "R205", f"{name!r} would be {made.dims}; a new dimension takes one value", "use assign_coords"
             )
-        others = coordinate_names(ds) | auxiliary_names(ds) | {name}
+        others = ((coordinate_names(ds) | auxiliary_names(ds)) - bounds_of(ds, name)) | {name}
         grown = {n: v if n in others else with_dim(v, name) for n, v in variables.items()}
         grown[name] = with_dim(made, name)
         ds = rebuild(ds, grown, [*map(str, ds.coords), name])
