@@ -97,6 +97,10 @@ class Hdf5Array:
         """True: ``out`` saves a copy."""
         return True
 
+    def with_threads(self, threads: int) -> Hdf5Array:
+        """The same array, of which ``read`` decodes so many chunks at a time."""
+        return Hdf5Array(self.path, self.name, known=self.layout, threads=threads, limits=self.limits)
+
     def read(self, region: tuple[slice, ...], out: np.ndarray | None = None) -> np.ndarray:
         """Values in ``region``, in ``out`` (of the region's shape and this dtype, any strides) when given."""
         return read_layout(self.path, self.layout, region, out, threads=self.threads, limits=self.limits)

@@ -29,6 +29,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pangeo_forge.errors import InputError, PangeoForgeError
+from pangeo_forge.inputs.blame import own_error, own_fault
 from pangeo_forge.inputs.damage import GET_AGAIN
 from pangeo_forge.inputs.messages import receive, send
 
@@ -236,6 +237,8 @@ def _answer(module: str, name: str, args: tuple[Any, ...]) -> tuple[str, Any]:
         error.__cause__ = error.__context__ = None
         return ("error", error)
     except Exception as error:  # noqa: BLE001 - whatever a damaged file makes a library raise
+        if own_fault(error):
+            return ("error", own_error(error, None))
         return ("error", f"{type(error).__name__}: {error}")
     return answer
 

@@ -37,6 +37,9 @@ class _Joinable(Protocol):
     def join(cls, parts: Sequence[Any]) -> Any: ...
 
 
+SHOWN_OTHERS = 3
+"""Errors that are shown beside the first one."""
+
 R = TypeVar("R", bound=_Joinable)
 W = TypeVar("W", bound=Work)
 
@@ -54,10 +57,24 @@ class _Outcome(Generic[R]):
         return cls(type(results[0]).join(results) if results else None, tuple(e for p in parts for e in p.errors))
 
     def taken(self, nothing: R) -> R:
-        """The result; raises the first error instead."""
+        """The result; raises the first error instead, which then says how many others there were."""
         if self.errors:
-            raise self.errors[0]
+            raise with_others(self.errors)
         return nothing if self.result is None else self.result
+
+
+def with_others(errors: Sequence[PangeoForgeError]) -> PangeoForgeError:
+    """The first of some errors; behind its message how many more failed, and those that say something else."""
+    first, *others = errors
+    if others:
+        different = [str(e) for e in others if (e.code, e.message) != (first.code, first.message)]
+        rows = list(dict.fromkeys(different))
+        shown = "".join(f"\n  {row.strip()}" for row in rows[:SHOWN_OTHERS])
+        if len(rows) > SHOWN_OTHERS:
+            shown += f"\n  ... and {len(rows) - SHOWN_OTHERS} more"
+        alike = " in the same way" if not rows else "" if len(different) == len(others) else ", some in the same way"
+        first.message = f"{first.message.rstrip()}\nand {len(others)} more ranges of work failed{alike}{':' if rows else '.'}{shown}\n"
+    return first
 
 
 class _OnWorker(beam.DoFn, Generic[W]):  # type: ignore[misc]  # Beam is untyped

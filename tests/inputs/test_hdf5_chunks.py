@@ -500,3 +500,11 @@ def test_a_file_that_this_process_has_open_already(tmp_path: Path, locking: bool
     with h5py.File(path, locking=locking) as other:
         assert Hdf5Array(path, "x").read((slice(None),)).tolist() == [0, 1, 2, 3]
         assert other["x"][1] == 1
+
+
+def test_the_same_array_with_more_threads(tmp_path: Path) -> None:
+    data = np.arange(60, dtype="i4").reshape(6, 10)
+    one = Hdf5Array(make(tmp_path / "x.h5", data, chunks=(2, 3), compression="gzip"), "x")
+    two = one.with_threads(2)
+    assert (one.threads, two.threads, two.layout) == (1, 2, one.layout)
+    np.testing.assert_array_equal(two.read((slice(1, 6), slice(None))), data[1:])

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pangeo_forge.errors import InputError, PangeoForgeError
+from pangeo_forge.inputs.blame import own_error, own_fault
 from pangeo_forge.inputs.damage import GET_AGAIN, advised
 from pangeo_forge.inputs.fetch.address import local_path
 from pangeo_forge.inputs.openers.assembly import to_xarray
@@ -45,6 +46,7 @@ def open_dataset(source: InputSource, options: OpenOptions | None = None) -> xr.
     Raises
     ------
     InputError: with the input's key and URL; codes I101 to I129.
+    InternalError: X202 for mistakes of our own.
     """
     found: xr.Dataset = _opened_by(source, options or OpenOptions(), lambda opener, local, how: opener.open(local, how))
     return found
@@ -82,6 +84,8 @@ def _opened_by(
             hint="install pangeo-forge[formats]",
         ) from error
     except Exception as error:  # a damaged file may make a library raise anything
+        if own_fault(error):
+            raise own_error(error, source.where) from error
         raise InputError(
             f"cannot be opened: {type(error).__name__}: {error}",
             code="I110",
@@ -107,6 +111,7 @@ def naming(source: InputSource) -> Iterator[None]:
     Raises
     ------
     InputError: the reader's own; I124 for what no reader foresaw.
+    InternalError: X202 for mistakes of our own.
     """
     try:
         yield
@@ -115,6 +120,8 @@ def naming(source: InputSource) -> Iterator[None]:
     except PangeoForgeError:
         raise
     except Exception as error:
+        if own_fault(error):
+            raise own_error(error, source.where) from error
         failure = InputError(
             f"reading it failed: {type(error).__name__}: {error}",
             code="I124",
