@@ -138,7 +138,7 @@ def _pieces(template: Template, index: Index, rng: random.Random) -> Iterator[_P
 def _decode(raw: xr.Dataset) -> xr.Dataset:
     for variable in raw.variables.values():
         if is_time_units(units := variable.attrs.get("units")):
-            variable.attrs = {**variable.attrs, "units": clear_units(units)}
+            variable.attrs = {**variable.attrs, "units": clear_units(str(units))}
     try:
         return xr.decode_cf(raw, decode_times=xr.coders.CFDatetimeCoder(use_cftime=True), decode_timedelta=False)
     except ValueError:
