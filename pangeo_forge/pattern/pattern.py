@@ -12,6 +12,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -124,7 +125,7 @@ class FilePattern:
         root = None if folder is None else Path(folder)
         return build_pattern(cls, inputs, root, parameters or {}, now, context, where)
 
-    @property
+    @cached_property
     def keys(self) -> tuple[PatternKey, ...]:
         """Concat keys, then merge keys."""
         return self.concat_keys + self.merge_keys
@@ -134,13 +135,17 @@ class FilePattern:
         """Dimensions that the inputs are concatenated along, in the order of the concat keys."""
         return tuple(k.dim or k.name for k in self.concat_keys)
 
-    @property
+    @cached_property
     def shape(self) -> tuple[int, ...]:
         """Number of values of each key."""
         return tuple(len(k) for k in self.keys)
 
-    def __len__(self) -> int:
+    @cached_property
+    def _count(self) -> int:
         return math.prod(self.shape)
+
+    def __len__(self) -> int:
+        return self._count
 
     def index(self, position: int) -> Index:
         """The index of the input at ``position`` in the order of iteration."""

@@ -11,6 +11,7 @@ import json
 import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from pangeo_forge.inputs.fetch.address import local_path
 from pangeo_forge.inputs.fetch.local import file_digest
@@ -71,6 +72,7 @@ class LocalInputs:
         return "same"
 
 
+@lru_cache(maxsize=1024)
 def _began(run: str) -> int:
     """When a run began, in nanoseconds, from its id (``20261122T101500123-...``); far in the future when it tells nothing."""
     try:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Mapping
 from typing import Any
 
 from pangeo_forge.errors import TargetError
+from pangeo_forge.targets.objects import is_local, local_path, open_objects
 
 
 def open_references(
@@ -43,7 +45,7 @@ def open_references(
             warnings.simplefilter("ignore")
             files = fsspec.filesystem(
                 "reference",
-                fo=address if isinstance(address, str) else dict(address),
+                fo=_document(address, options) if isinstance(address, str) else dict(address),
                 target_options=dict(options or {}) or None,
                 remote_options={**(input_options or {}), "asynchronous": True},
                 asynchronous=True,
@@ -57,3 +59,21 @@ def open_references(
             where=address if isinstance(address, str) else None,
             hint="is the path complete? it ends in .json or .parquet",
         ) from error
+
+
+def _document(address: str, options: Mapping[str, Any] | None) -> str | dict[str, Any]:
+    """The references of a ``.json`` address; any other address as it is.
+
+    Read in one request: fsspec asks for the object's state first, and gives up when it is replaced before it has it all.
+    """
+    if not address.endswith(".json"):
+        return address
+    if is_local(address):
+        data: bytes | None = local_path(address).read_bytes()
+    else:
+        folder, _, name = address.rpartition("/")
+        data = open_objects(folder, options).get(name)
+    if data is None:
+        raise FileNotFoundError("there is no such object")
+    found: dict[str, Any] = json.loads(data)
+    return found

@@ -50,14 +50,15 @@ def same_values(one: str, two: str, is_rebuild: bool) -> None:
 SECTIONS: dict[str, dict[str, Any]] = {
     "path": {"append": "time"},
     "icechunk": {"append": "time", "format": "icechunk"},
-    "references": {"append": "time", "format": "reference", "chunks": "auto"},
+    "parquet": {"append": "time", "format": "reference", "chunks": "auto"},
+    "json": {"append": "time", "format": "reference", "chunks": "auto", "reference": {"format": "json"}},
 }
 
 
 def crash(runner: Zygote, folder: Path, what: str, seed: int, form: str, kills: int = 1) -> int:
     """One trial: prepare the state before, kill, run again, compare with a run that nobody killed."""
     rng = random.Random(seed)
-    name = {"path": "/x.zarr", "icechunk": "/x.icechunk", "references": "/x.parquet"}.get(form, "")
+    name = "" if form == "root" else "/x.zarr" if form == "path" else f"/x.{form}"
     section = SECTIONS.get(form, SECTIONS["path"])
     archive = Daily(folder, f"{folder}/out{name}", target_section=section)
     archive.write(range(7))
@@ -103,7 +104,7 @@ def test_killed_at_a_path_of_its_own(runner: Zygote, tmp_path: Path) -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(7200)
-@pytest.mark.parametrize("form", ["icechunk", "references"])
+@pytest.mark.parametrize("form", ["icechunk", "parquet", "json"])
 def test_killed_many_times_in_other_formats(runner: Zygote, tmp_path: Path, form: str) -> None:
     """A third as many, value for value."""
     hit = trial = 0

@@ -17,7 +17,7 @@ from pangeo_forge.verify.checksums import check_checksums
 from tests.publish.archive import Daily, expected, read
 from tests.publish.conftest import Bucket, s3_bucket
 from tests.publish.proxy import FAULTS, Proxy, proxy_before
-from tests.publish.test_servers import _objects
+from tests.publish.test_server_kills import objects_of
 
 pytestmark = pytest.mark.servers
 
@@ -47,7 +47,7 @@ def test_no_loss_and_no_duplicate(behind: tuple[Bucket, Bucket, Proxy], tmp_path
     np.testing.assert_array_equal(read(store, direct.options)["sst"], expected(range(8)))
     assert check_checksums(store, direct.options).passed
     twin = Daily(tmp_path, str(tmp_path / "twin"))
-    assert _objects(store, direct.options) == _objects(twin.run().store, {})
+    assert objects_of(store, direct.options) == objects_of(twin.run().store, {})
 
 
 @pytest.mark.timeout(900)

@@ -1,12 +1,8 @@
-"""The same promises on object stores: conditional puts, builds, appends, kills, a store that goes away."""
+"""The same promises on object stores: conditional puts, builds, appends, a store that goes away."""
 
 from __future__ import annotations
 
-import os
-import random
-import shutil
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -22,10 +18,8 @@ from pangeo_forge.targets.objects import open_objects
 from pangeo_forge.verify.checksums import check_checksums
 from tests.publish.archive import Daily, expected, read
 from tests.publish.conftest import Bucket
-from tests.publish.killing import Zygote, kill_at_random, zygote
 
 pytestmark = pytest.mark.servers
-KILLS = int(os.environ.get("PANGEO_FORGE_KILLS", "3"))
 
 
 def test_conditional_puts(bucket: Bucket) -> None:
@@ -127,67 +121,3 @@ def test_a_bucket_deleted_under_the_run_is_an_error(
         archive.run()
     assert caught.value.code in ("T012", "T013", "T033", "T041")
     assert time.monotonic() - began < 60
-
-
-@pytest.fixture(scope="module")
-def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
-    with zygote(tmp_path_factory.mktemp("zygote")) as found:
-        yield found
-
-
-@pytest.mark.timeout(7200)
-def test_killed(bucket: Bucket, runner: Zygote, tmp_path: Path) -> None:
-    """``PANGEO_FORGE_KILLS`` moments on each store (default 3)."""
-    hit = trial = 0
-    spans: dict[str, float] = {}
-    while hit < KILLS:
-        what = ("build", "append", "rebuild")[trial % 3]
-        kills = min(KILLS - hit, 1 + trial % 3)
-        hit += _crash(bucket, runner, tmp_path / str(trial), what, trial, kills, spans)
-        trial += 1
-    print(f"{bucket.kind}: {hit} kills hit a running run, in {trial} trials")
-
-
-def _crash(
-    bucket: Bucket, runner: Zygote, folder: Path, what: str, seed: int, kills: int, spans: dict[str, float]
-) -> int:
-    given = {"rebuild": True} if what == "rebuild" else {}
-    editions = {2: 1} if what == "rebuild" else {}
-    after = 10 if what == "append" else 7
-
-    def prepared(name: str) -> Daily:
-        """The dataset before the run that is killed."""
-        archive = Daily(folder, f"{bucket.url}/{name}{seed}", bucket.options)
-        archive.write(range(7))
-        if what != "build":
-            assert runner.run(archive) == 0, runner.log.read_text()[-3000:]
-        archive.write(range(7, after))
-        archive.write(editions, edition=1)
-        return archive
-
-    if what not in spans:
-        # How long a run takes here today: moments are drawn from all of it.
-        whole = prepared("whole")
-        began = time.perf_counter()
-        assert runner.run(whole, **given) == 0, runner.log.read_text()[-3000:]
-        spans[what] = 1.1 * (time.perf_counter() - began)
-        shutil.rmtree(folder)
-    archive = prepared("t")
-    twin = Daily(folder, str(folder / "twin"))
-    assert runner.run(twin) == 0, runner.log.read_text()[-3000:]
-    old = None if what == "build" else expected(range(7))
-    new = expected(range(after), editions)
-
-    def check() -> None:
-        store = Place.of(archive.target, "daily", bucket.options).current()
-        ours = Place.of(twin.target, "daily").current()
-        assert store is not None
-        assert ours is not None
-        assert _objects(store, bucket.options) == _objects(ours, {})
-
-    return kill_at_random(runner, archive, given, spans[what], random.Random(seed), check, [old, new], kills)
-
-
-def _objects(url: str, options: dict[str, object]) -> dict[str, bytes | None]:
-    objects = open_objects(url, options)
-    return {key: objects.get(key) for key in objects.list()}
