@@ -45,12 +45,13 @@ def _status(place: Any, last: int) -> dict[str, Any]:
     from pangeo_forge.runs.workspace import unfinished
 
     holder = read_holder(place.objects)[0]
-    live = holder is not None and holder.is_live(time.time())
+    standing = "free" if holder is None else holder.standing(time.time())
+    doubt = "; it may be dead: the next run finds out" if standing == "doubtful" else ""
     return {
         "place": place.objects.url,
         "store": place.current(),
-        "running": holder.describe() if holder is not None and live else None,
-        "unfinished": bool(unfinished(place)) and not live,
+        "running": None if holder is None or standing == "free" else f"{holder.describe()}{doubt}",
+        "unfinished": bool(unfinished(place)) and standing != "held",
         "runs": list(read_records(place.objects, last)),
     }
 

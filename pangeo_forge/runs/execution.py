@@ -83,7 +83,7 @@ def _run(session: Session, began: dt.datetime, occasion: Occasion | None) -> Run
     place = Place.of(settings.target, recipe.id, settings.target_options, ending_of(recipe.target))
     refuse_inputs(place, session.pattern)
     started = time.perf_counter()
-    with held(place.objects, run_id, steal=settings.steal_lease) as lease:
+    with held(place.objects, run_id, steal=settings.steal_lease, tell=session.progress.note) as lease:
         if occasion is not None and occasion.confirm is not None:
             occasion.confirm(place.objects)
         try:

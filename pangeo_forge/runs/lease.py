@@ -3,11 +3,15 @@
 A lease expires, so a run whose machine is gone blocks nobody for long. On the machine where its holder ran, a lease of a
 process that is dead is free at once. Each new holder gets a higher number (a fencing token, as in M. Kleppmann, "How to
 do distributed locking", 2016): a run that slept through its lease finds a higher number before it publishes, and stops.
+
+Clocks are not trusted to agree. Where a lease has run out by our clock, or that of another machine runs on for longer than
+any lease does, it is watched for a while: one that is renewed is held, whatever the clocks say, and one that is not is free.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import socket
 import threading
@@ -16,6 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from typing import Literal
 from uuid import uuid4
 
 from pangeo_forge.errors import PangeoForgeError, TargetError
@@ -28,6 +33,12 @@ _HELD_HERE: set[str] = set()
 
 SECONDS = 180.0
 """How long a lease holds without being renewed. It is renewed after a third of that, so two renewals may fail."""
+AGREEING = 60.0
+"""Seconds by which clocks may differ and are still said to agree."""
+LONG_AGO = 86_400.0
+"""A lease that ran out so many seconds ago is not doubted: no time zone explains it."""
+
+Standing = Literal["held", "free", "doubtful"]
 
 
 @dataclass(frozen=True)
@@ -52,20 +63,41 @@ class Holder:
         pid = os.getpid()
         return cls(run, uuid4().hex, socket.gethostname(), _machine(), pid, _born(pid), now, now + seconds, token)
 
+    def standing(self, now: float, seconds: float = SECONDS) -> Standing:
+        """Whether the lease holds, as far as the record and our clock tell.
+
+        Parameters
+        ----------
+        seconds: how long a lease holds.
+        """
+        if self.machine == _machine():
+            # A process that is there may sleep, or somebody has put the clock on.
+            return (
+                "free" if not self.expires or not self._is_running() else "held" if now < self.expires else "doubtful"
+            )
+        if not self.expires or now >= self.expires + LONG_AGO:
+            return "free"
+        if self._never_expires or now < self.expires <= now + seconds + AGREEING:
+            return "held"
+        return "doubtful"
+
     def is_live(self, now: float) -> bool:
-        """Whether the lease still holds."""
-        if now >= self.expires:
-            return False
-        if self.machine != _machine():
-            return True
+        """Whether the lease surely holds."""
+        return self.standing(now) == "held"
+
+    def _is_running(self) -> bool:
         if self.pid == os.getpid() and self.born == _born(self.pid):
             # A notebook goes on after a run that could not give its lease back (a full disk).
             return self.nonce in _HELD_HERE
         return _born(self.pid) == self.born
 
+    @property
+    def _never_expires(self) -> bool:
+        return self.expires == float("inf")
+
     def describe(self) -> str:
         """For messages."""
-        if self.expires == float("inf"):
+        if self._never_expires:
             return "a run of another version of this program"
         since, expires = (
             datetime.fromtimestamp(t, UTC).strftime("%Y-%m-%d %H:%M:%S UTC") for t in (self.since, self.expires)
@@ -108,17 +140,29 @@ class Lease:
         steal: bool = False,
         seconds: float = SECONDS,
         clock: Callable[[], float] = time.time,
+        wait: Callable[[float], None] = time.sleep,
+        tell: Callable[[str], None] | None = None,
     ) -> Lease:
         """Take the lease of a dataset.
+
+        Parameters
+        ----------
+        seconds: how long it holds without being renewed.
+        wait: for so many seconds, while a lease is watched.
+        tell: called with a line for the user before that.
 
         Raises
         ------
         TargetError: T040 when another run holds it; the message says which.
         """
         known, tag = read_holder(objects)
+        if known is not None and not steal:
+            standing = known.standing(clock(), seconds)
+            if standing == "held":
+                raise _held(objects, known)
+            if standing == "doubtful":
+                known, tag = _watched(objects, known, tag, clock, seconds, wait, tell)
         now = clock()
-        if known is not None and known.is_live(now) and not steal:
-            raise _held(objects, known)
         holder = Holder.this_process(run, (known.token if known else 0) + 1, now, seconds)
         try:
             put_if(objects, KEY, holder.to_bytes(), tag)
@@ -186,9 +230,16 @@ class Lease:
 
 
 @contextmanager
-def held(objects: ObjectStore, run: str, *, steal: bool = False, seconds: float = SECONDS) -> Iterator[Lease]:
+def held(
+    objects: ObjectStore,
+    run: str,
+    *,
+    steal: bool = False,
+    seconds: float = SECONDS,
+    tell: Callable[[str], None] | None = None,
+) -> Iterator[Lease]:
     """Hold the lease of a dataset while the body runs."""
-    lease = Lease.take(objects, run, steal=steal, seconds=seconds)
+    lease = Lease.take(objects, run, steal=steal, seconds=seconds, tell=tell)
     lease.start()
     try:
         yield lease
@@ -198,9 +249,41 @@ def held(objects: ObjectStore, run: str, *, steal: bool = False, seconds: float 
             lease.release()
 
 
-def _held(objects: ObjectStore, holder: Holder) -> TargetError:
+def _watched(
+    objects: ObjectStore,
+    known: Holder,
+    tag: Tag,
+    clock: Callable[[], float],
+    seconds: float,
+    wait: Callable[[float], None],
+    tell: Callable[[str], None] | None,
+) -> tuple[Holder | None, Tag]:
+    """Watch a lease of which our clock tells nothing certain; the record when it is free.
+
+    One that has run out needs a confirmation only: a little more than the time between two renewals.
+
+    Raises
+    ------
+    TargetError: T040 when it is renewed meanwhile, so somebody lives.
+    """
+    patience = seconds * 5 / 12 if clock() >= known.expires else seconds
+    if tell is not None:
+        tell(f"{known.describe()}: is it still at work? its lease is watched for up to {patience:.0f} s")
+    pause = seconds / 18
+    for _ in range(math.ceil(patience / pause)):
+        wait(pause)
+        later, now_tagged = read_holder(objects)
+        if now_tagged != tag:
+            if later is not None and later.expires:
+                skew = "; it goes on renewing its lease, so the clocks of its machine and of this one differ"
+                raise _held(objects, later, skew if later.nonce == known.nonce else "")
+            return later, now_tagged
+    return known, tag
+
+
+def _held(objects: ObjectStore, holder: Holder, more: str = "") -> TargetError:
     return TargetError(
-        f"another run works on this dataset: {holder.describe()}",
+        f"another run works on this dataset: {holder.describe()}{more}",
         code="T040",
         where=objects.url,
         hint="wait for its end; if you are sure that it is dead, add --steal-lease",

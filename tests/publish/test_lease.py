@@ -7,13 +7,14 @@ import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from pangeo_forge.errors import TargetError
-from pangeo_forge.runs.lease import KEY, Holder, Lease, held, read_holder
+from pangeo_forge.runs import lease as leases
+from pangeo_forge.runs.lease import AGREEING, KEY, SECONDS, Holder, Lease, held, read_holder
 from pangeo_forge.runs.place import Place
 from pangeo_forge.targets.conditional import Conflict, put_if, read_tagged
 from pangeo_forge.targets.objects import FsspecObjects, LocalObjects, ObjectStore
@@ -33,6 +34,9 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
 
 
 def test_conditional_put(objects: ObjectStore) -> None:
@@ -84,7 +88,9 @@ def test_expired_lease_is_free(objects: ObjectStore) -> None:
     with pytest.raises(TargetError):
         Lease.take(objects, "two", seconds=10, clock=clock)
     clock.now += 2
-    two = Lease.take(objects, "two", seconds=10, clock=clock)
+    # Its process is there, so it might only have slept: it is watched, and does not move.
+    two = Lease.take(objects, "two", seconds=10, clock=clock, wait=clock.sleep)
+    assert clock.now > 1_000_024
     assert two.token > one.token
     with pytest.raises(TargetError) as caught:
         one.check()
@@ -156,3 +162,109 @@ def test_run_that_lost_its_lease_publishes_nothing(tmp_path: Path, monkeypatch: 
     assert "thief" in str(caught.value)
     assert place.current() is None
     assert isinstance(read_holder(place.objects)[0], Holder)
+
+
+SKEWS = {"10 min slow": -600.0, "2 h slow": -7200.0, "exact": 0.0, "10 min fast": 600.0, "a year fast": 31e6}
+
+
+@dataclass
+class World:
+    """Two machines, of which one has another time; and what has happened since."""
+
+    objects: ObjectStore
+    skew: float
+    """Seconds by which the holder's clock is ahead."""
+    monkeypatch: pytest.MonkeyPatch
+    now: float = 1_700_000_000.0
+    holder: Lease | None = None
+    """Renews as long as it is alive."""
+    _renewed: float = 0.0
+
+    def theirs(self) -> float:
+        return self.now + self.skew
+
+    def begin(self) -> Lease:
+        """The other machine takes the lease."""
+        with self.monkeypatch.context() as patch:
+            patch.setattr(leases, "_machine", lambda: "elsewhere")
+            self.holder = Lease.take(self.objects, "theirs", clock=self.theirs)
+        self._renewed = self.now
+        return self.holder
+
+    def wait(self, seconds: float) -> None:
+        """Time passes; a living holder renews once a minute."""
+        end = self.now + seconds
+        while self.holder is not None and self._renewed + SECONDS / 3 <= end:
+            self.now = self._renewed = self._renewed + SECONDS / 3
+            self.holder.check()
+        self.now = end
+
+    def take(self) -> Lease:
+        """This machine tries."""
+        return Lease.take(self.objects, "ours", clock=lambda: self.now, wait=self.wait)
+
+
+@pytest.fixture(params=SKEWS.values(), ids=SKEWS)
+def world(request: pytest.FixtureRequest, objects: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> World:
+    return World(objects, request.param, monkeypatch)
+
+
+def test_no_two_runs_at_once_whatever_the_clocks_say(world: World) -> None:
+    theirs = world.begin()
+    for _ in range(20):
+        world.wait(97)
+        began = world.now
+        with pytest.raises(TargetError) as caught:
+            world.take()
+        assert caught.value.code == "T040"
+        assert "theirs" in str(caught.value)
+        # A renewal is waited for, no longer.
+        assert world.now - began <= SECONDS / 2
+    theirs.check()
+
+
+def test_no_lease_lasts_for_ever_whatever_the_clocks_say(world: World) -> None:
+    theirs = world.begin()
+    world.holder = None  # its machine is gone
+    world.wait(SECONDS + AGREEING)
+    began = world.now
+    tries = 0
+    while True:
+        tries += 1
+        try:
+            ours = world.take()
+            break
+        except TargetError:
+            # A few minutes ahead: it holds a little longer.
+            world.wait(SECONDS)
+            assert tries < 5
+    assert world.now - began <= 2 * SECONDS + AGREEING
+    # It was only asleep: it has lost, and finds out before it publishes.
+    assert ours.token == theirs.token + 1
+    with pytest.raises(TargetError) as lost:
+        theirs.check()
+    assert lost.value.code == "T041"
+    ours.check()
+
+
+def test_lease_that_was_given_back_is_free_at_once(world: World) -> None:
+    world.begin().release()
+    world.holder = None
+    before = world.now
+    world.take().release()
+    assert world.now == before
+
+
+def test_holder_that_ends_while_it_is_watched(objects: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(objects, -600.0, monkeypatch)
+    theirs = world.begin()
+
+    def wait(seconds: float) -> None:
+        world.now += seconds
+        theirs.release()
+
+    told: list[str] = []
+    Lease.take(objects, "ours", clock=lambda: world.now, wait=wait, tell=told.append).release()
+    assert world.now < 1_700_000_000 + 20
+    assert len(told) == 1
+    assert "theirs" in told[0]
