@@ -21,6 +21,8 @@ LASTING = "RPCVU"
 inputs that cannot be had, of storage, engines and machines, may pass."""
 SKEW = timedelta(minutes=5)
 """By how much the clocks of machines may differ."""
+_NO_TIME = ":"
+"""Slots of a schedule begin with a digit, and are less; what ``@once`` builds is more."""
 _RANK = {"stopped": 0, "failed": 1, "done": 2}
 
 Reader = Callable[[RecordName], Mapping[str, Any] | None]
@@ -38,14 +40,18 @@ def standing_of(names: Sequence[RecordName], read: Reader, now: datetime, *, onc
     if once is not None:
         return _once(names, read)
     limit = slot_name(now)
-    # Slots that are still to come were run by a clock that was wrong; they count once they have come.
-    served = [n for n in names if n.slot is not None and n.slot <= limit and n.slot[0].isdigit()]
-    latest = max(served, key=lambda n: (n.slot, n.attempt, _RANK.get(n.outcome, 1)), default=None)
+    # A dataset may have thousands of records: they are looked through once, and mostly with two comparisons.
+    latest, slot, others = None, "", []
+    for name in names:
+        at = name.slot
+        if at is None or at >= _NO_TIME:
+            others.append(name)
+        # Slots that are still to come were run by a clock that was wrong; they count once they have come.
+        elif slot <= at <= limit and (at > slot or latest is None or _order(name) > _order(latest)):
+            latest, slot = name, at
     last = None if latest is None else _attempt(latest, read)
     since = None if last is None else slot_time(last.slot)
-    for name in names:
-        if name.slot is not None and name.slot[0].isdigit():
-            continue
+    for name in others:
         began = name.began
         if began is None or began > now + SKEW:
             continue
@@ -81,6 +87,11 @@ def _once(names: Sequence[RecordName], read: Reader) -> Standing:
             began = name.began or datetime.now(UTC)
             return Standing(Attempt(f"once-{str(record.get('fingerprint', ''))[:12]}", 1, "done", began))
     return Standing()
+
+
+def _order(name: RecordName) -> tuple[int, int]:
+    """Which of two records of one slot tells how it stands."""
+    return name.attempt, _RANK.get(name.outcome, 1)
 
 
 def _attempt(name: RecordName, read: Reader) -> Attempt:

@@ -27,8 +27,10 @@ pytestmark = pytest.mark.slow
 
 UTC = dt.UTC
 START = dt.datetime(2026, 1, 1, tzinfo=UTC)
+NEVER = dt.datetime.max.replace(tzinfo=UTC)
 HOUR, MINUTE = dt.timedelta(hours=1), dt.timedelta(minutes=1)
-LISTED = 60
+LISTED = 450
+"""Latest records that are looked at, of thousands: more than a clock that is wrong makes in one go (`MOST_CAUGHT_UP`)."""
 HOURLY = "10 * * * *"
 OFTEN = ["0 6 * * *", "30 4 * * *", "0 12 * * *", "20 1 * * *", "45 23 * * 1-5", "15 3 * * 1", "0 0 1 * *"]
 CRONS = [*OFTEN, "0 */6 * * *", *OFTEN, HOURLY, *OFTEN]
@@ -51,17 +53,20 @@ class Feedstock:
     idle: list[dt.datetime] = field(default_factory=list)
     """What the clock said at each tick at which it was not running."""
     known: Standing | None = None
-    has_future: bool = False
+    known_from: dt.datetime = START
+    known_until: dt.datetime = START
 
     def standing(self, now: dt.datetime, true: dt.datetime) -> Standing:
-        """As a scheduler reads it. Kept from tick to tick where nothing can have changed: that is only for speed."""
+        """As a scheduler reads it. Kept from tick to tick while no record and no slot is added: that is only for speed."""
         if true < self.running_until:
             return Standing(running="itself")
-        if self.known is None or self.has_future:
-            # Of thousands of names the latest hundreds: no slot comes up again after so long.
+        if self.known is None or not self.known_from <= now < self.known_until:
             names = self.records[: -LISTED - 1 : -1]
             self.known = standing_of(names, lambda name: self.contents[name.key], now)
-            self.has_future = bool(names) and names[0].run_id > f"{now:%Y%m%dT%H%M%S}"
+            limit = slot_name(now)
+            to_come = [name.slot for name in names if name.slot and name.slot > limit]
+            self.known_from = now if self.known.last is None else slot_time(self.known.last.slot) or now
+            self.known_until = (slot_time(min(to_come)) if to_come else None) or NEVER
         return self.known
 
     def tick(self, now: dt.datetime, true: dt.datetime, dice: random.Random) -> None:
@@ -99,11 +104,16 @@ class Feedstock:
         record = {"outcome": outcome, "seconds": took.total_seconds(), "error": {"code": error} if error else None}
         run_id = f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}-{len(self.runs):06d}"
         key = f"runs/{run_id}_{slot.replace(':', '')}_{attempt}_{outcome}.json"
-        insort(self.records, RecordName.of(key), key=lambda name: name.key)
+        made = RecordName.of(key)
+        if not self.records or key > self.records[-1].key:
+            self.records.append(made)
+        else:
+            insort(self.records, made, key=lambda name: name.key)
         if outcome == "failed":
             self.contents[key] = record
         # Memory: what is far beyond the part that is listed is never looked at again.
-        del self.records[: -10 * LISTED]
+        if len(self.records) > 2 * LISTED:
+            del self.records[:LISTED]
 
 
 def _ticks(dice: random.Random, days: int, jumps: bool) -> Iterator[tuple[dt.datetime, dt.datetime]]:
@@ -130,7 +140,7 @@ def _simulate(count: int, days: int, *, jumps: bool, trouble: float, seed: int =
         Feedstock(
             Policy(
                 schedule_of(CRONS[n % len(CRONS)]),
-                catch_up=("latest", "all", "none")[n % 3],  # type: ignore[arg-type]
+                catch_up=("latest", "all", "none")[n % 3],
                 grace=dice.choice([1, 2, 6]) * HOUR,
                 retries=dice.choice([0, 1, 3]),
                 retry_delay=dice.choice([0, 1, 5]) * HOUR,
@@ -141,8 +151,11 @@ def _simulate(count: int, days: int, *, jumps: bool, trouble: float, seed: int =
         )
         for n in range(count)
     ]
-    for true, now in _ticks(dice, days, jumps):
-        for feedstock in feedstocks:
+    ticks = list(_ticks(dice, days, jumps))
+    # No feedstock knows of another, so each has its year in one go: that is only for speed.
+    for number, feedstock in enumerate(feedstocks):
+        dice = random.Random(1000 * seed + number)
+        for true, now in ticks:
             if true >= feedstock.running_until:
                 feedstock.idle.append(now)
             if decide(feedstock.policy, feedstock.standing(now, true), now).due:
@@ -187,11 +200,11 @@ def _check_selection(feedstock: Feedstock, run: set[str], jumps: bool) -> None:
             last = slot_time(max(run))
             assert first is not None
             assert last is not None
-            wanted = {slot_name(s) for s in [first, *schedule.between(first, last)]}
+            wanted = {slot_name(s) for s in [first, *schedule.since(first, last, 10**6)]}
             # 366 slots at once is all that is made up for; a run of 60 hours with tries does not come near it.
             assert run == wanted
         return
-    seen = {slot_name(schedule.latest(now)): now for now in reversed(feedstock.idle)}
+    seen = {slot_name(slot): now for slot, now in {schedule.latest(n): n for n in reversed(feedstock.idle)}.items()}
     if policy.catch_up == "latest":
         assert run <= set(seen)
         assert set(seen) <= run or jumps
@@ -202,7 +215,9 @@ def _check_selection(feedstock: Feedstock, run: set[str], jumps: bool) -> None:
     first_slot = feedstock.runs[0][0]
     in_time = {s for s, now in seen.items() if now - (slot_time(s) or now) <= policy.grace or s == first_slot}
     if jumps:
-        in_time |= {slot_name(schedule.latest(n)) for n in feedstock.idle if n - schedule.latest(n) <= policy.grace}
+        in_time |= set(
+            map(slot_name, {schedule.latest(n) for n in feedstock.idle if n - schedule.latest(n) <= policy.grace})
+        )
     assert run <= in_time
     assert in_time <= run or jumps
 
@@ -226,17 +241,16 @@ def test_a_year_of_five_hundred(jumps: bool) -> None:
     feedstocks = _simulate(500, 365, jumps=jumps, trouble=0.3)
     seconds = time.process_time() - began
     assert sum(_check(f, jumps=jumps) for f in feedstocks) > 200_000
-    assert seconds < 300, f"{seconds:.0f} s of CPU"
+    assert seconds < 150, f"{seconds:.0f} s of CPU"
 
 
 def test_local_time_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two months about the change to summer time, in a zone that has it: the same runs as in UTC."""
     plain = [f.runs for f in _simulate(5, 100, jumps=True, trouble=0.3)]
-    for zone in ("Europe/Berlin",):
-        monkeypatch.setenv("TZ", zone)
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        assert [f.runs for f in _simulate(5, 100, jumps=True, trouble=0.3)] == plain
+    finally:
+        monkeypatch.undo()
         time.tzset()
-        try:
-            assert [f.runs for f in _simulate(5, 100, jumps=True, trouble=0.3)] == plain
-        finally:
-            monkeypatch.undo()
-            time.tzset()

@@ -5,14 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import os
 import time
-from itertools import islice, pairwise
+from itertools import islice, pairwise, takewhile
 
 import pytest
+from cronsim import CronSim
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_core import PydanticCustomError
 
-from pangeo_forge.recipe.schedule import WORDS, check_schedule, schedule_of
+from pangeo_forge.recipe.schedule import WORDS, Schedule, check_schedule, schedule_of
 
 UTC = dt.UTC
 NOW = dt.datetime(2026, 11, 25, 17, 30, tzinfo=UTC)
@@ -75,17 +76,39 @@ def test_around_a_moment(text: str, moments: list[dt.datetime]) -> None:
         before, after = schedule.latest(now), schedule.next(now)
         assert before <= now < after
         # Nothing lies between.
-        assert list(schedule.between(before, after)) == [after]
-        assert next(schedule.back(now)) == before
+        assert schedule.since(before, after, 9) == (after,)
+        assert schedule.since(before - dt.timedelta(microseconds=1), now, 9) == (before,)
         assert schedule.latest(before) == before
         assert schedule.next(after - dt.timedelta(microseconds=1)) == after
 
 
-def test_between_and_back() -> None:
+def test_since() -> None:
     schedule = schedule_of("0 6 * * *")
-    slots = list(schedule.between(NOW - dt.timedelta(days=3), NOW))
-    assert [s.day for s in slots] == [23, 24, 25]
-    assert [s.day for s in islice(schedule.back(NOW), 3)] == [25, 24, 23]
+    assert [s.day for s in schedule.since(NOW - dt.timedelta(days=3), NOW, 366)] == [23, 24, 25]
+    assert [s.day for s in schedule.since(NOW - dt.timedelta(days=30), NOW, 2)] == [24, 25]
+    assert schedule.since(NOW, NOW + dt.timedelta(hours=1), 366) == ()
+
+
+@given(
+    st.sampled_from(EXPRESSIONS), st.lists(st.tuples(MOMENTS, st.integers(0, 10**5), st.integers(1, 40)), max_size=6)
+)
+def test_what_is_kept_changes_no_answer(text: str, asked: list[tuple[dt.datetime, int, int]]) -> None:
+    """Of times near and far, in any order, as a schedule answers that knows nothing yet."""
+    schedule = Schedule(text)
+    for now, minutes, most in asked:
+        for moment in (now, now + dt.timedelta(minutes=minutes), now - dt.timedelta(minutes=minutes)):
+            assert schedule.around(moment) == Schedule(text).around(moment)
+            after = moment - dt.timedelta(minutes=minutes)
+            back = CronSim(text, moment.replace(microsecond=0) + dt.timedelta(seconds=1), reverse=True)
+            expected = takewhile(lambda slot: slot > after, islice(back, most))  # noqa: B023 - used at once
+            assert schedule.since(after, moment, most) == tuple(expected)[::-1]
+
+
+def test_what_is_kept_is_bounded() -> None:
+    schedule = Schedule("* * * * *")
+    for days in range(60):
+        schedule.since(NOW, NOW + dt.timedelta(days=days), 10**6)
+        assert len(schedule._slots) <= 20_000
 
 
 def test_the_machine_s_time_zone_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,7 +117,7 @@ def test_the_machine_s_time_zone_does_nothing(monkeypatch: pytest.MonkeyPatch) -
     end = start + dt.timedelta(days=365)
 
     def slots() -> list[dt.datetime]:
-        return list(schedule_of("30 */2 * * *").between(start, end))
+        return list(schedule_of("30 */2 * * *").since(start, end, 10**6))
 
     plain = slots()
     assert {b - a for a, b in pairwise(plain)} == {dt.timedelta(hours=2)}
