@@ -38,6 +38,8 @@ class Promotion:
     """``keep``: it is there, and is right or somebody's; ``orphan``: its recipe is gone, which a person must decide on."""
     why: str
     text: str = ""
+    replaces: str | None = None
+    """The text that it takes the place of."""
 
     @property
     def is_done(self) -> bool:
@@ -131,7 +133,7 @@ def _promote(path: Path, folder: Path, bakery: str) -> Iterator[Promotion]:
     elif not is_untouched(written):
         yield Promotion(name, target, "keep", "was written or changed by people")
     else:
-        yield Promotion(name, target, "update", "the recipe has changed", text)
+        yield Promotion(name, target, "update", "the recipe has changed", text, written)
 
 
 def feedstock_text(name: str, recipes: list[Recipe], bakery: str) -> str:

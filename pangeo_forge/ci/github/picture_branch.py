@@ -6,17 +6,16 @@ and the same picture is put once. The branch may be deleted at any time; old com
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import os
 import re
 from collections.abc import Mapping
 
-from pangeo_forge.ci.github.client import GitHub, Refused, part
-from pangeo_forge.errors import AutomationError, UsageError
+from pangeo_forge.ci.github.branches import TRIES, head_of, make_commit, move, put_blob, too_busy
+from pangeo_forge.ci.github.client import GitHub, part
+from pangeo_forge.errors import UsageError
 
 DEFAULT_BRANCH = "pangeo-forge-pictures"
-_TRIES = 4
 _BRANCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}\Z")
 
 
@@ -34,52 +33,14 @@ def publish(github: GitHub, branch: str, pictures: Mapping[str, bytes], number: 
     if not pictures:
         return {}
     paths = {name: f"{number}/{hashlib.sha256(data).hexdigest()[:24]}.png" for name, data in pictures.items()}
-    entries = [
-        {"path": paths[name], "mode": "100644", "type": "blob", "sha": _blob(github, data)}
-        for name, data in pictures.items()
-    ]
-    for attempt in range(_TRIES):
-        head = _head(github, branch)
-        if _commit(github, branch, head, entries, number):
+    blobs = {paths[name]: put_blob(github, data) for name, data in pictures.items()}
+    for attempt in range(TRIES):
+        head = head_of(github, branch)
+        commit = make_commit(github, head, blobs, f"Pictures of pull request {number}")
+        if move(github, branch, head, commit):
             break
-        if attempt == _TRIES - 1:
-            raise AutomationError(
-                "others keep changing the branch of pictures", code="A136", where=branch, hint="run it again"
-            )
+        if attempt == TRIES - 1:
+            raise too_busy(branch)
         github.sleep(2.0**attempt)
     server = os.environ.get("GITHUB_SERVER_URL", "https://github.com").rstrip("/")
     return {name: f"{server}/{github.repository}/raw/{part(branch)}/{path}" for name, path in paths.items()}
-
-
-def _blob(github: GitHub, data: bytes) -> str:
-    made = github.post("git/blobs", {"content": base64.b64encode(data).decode(), "encoding": "base64"})
-    return str(made["sha"])
-
-
-def _head(github: GitHub, branch: str) -> str | None:
-    try:
-        return str(github.get(f"git/ref/heads/{part(branch)}")["object"]["sha"])
-    except Refused as error:
-        if error.status in (404, 409):
-            return None
-        raise
-
-
-def _commit(github: GitHub, branch: str, head: str | None, entries: list[dict[str, str]], number: int) -> bool:
-    """One commit on top of ``head``; False when another was faster."""
-    base = {} if head is None else {"base_tree": str(github.get(f"git/commits/{head}")["tree"]["sha"])}
-    tree = github.post("git/trees", {"tree": entries, **base})
-    parents = [] if head is None else [head]
-    commit = github.post(
-        "git/commits", {"message": f"Pictures of pull request {number}", "tree": tree["sha"], "parents": parents}
-    )
-    try:
-        if head is None:
-            github.post("git/refs", {"ref": f"refs/heads/{branch}", "sha": commit["sha"]})
-        else:
-            github.patch(f"git/refs/heads/{part(branch)}", {"sha": commit["sha"], "force": False})
-    except Refused as error:
-        if error.status == 422:
-            return False
-        raise
-    return True

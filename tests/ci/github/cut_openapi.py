@@ -24,6 +24,7 @@ OPERATIONS = {
     "/collaborators/{username}/permission": ("get",),
     "/actions/runs/{run_id}/artifacts": ("get",),
     "/actions/artifacts/{artifact_id}/{archive_format}": ("get",),
+    "/contents/{path}": ("get",),
     "/git/blobs": ("post",),
     "/git/trees": ("post",),
     "/git/commits": ("post",),

@@ -7,6 +7,7 @@ kept in ``faults`` and answered with 500, and the fixture fails the test.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import re
@@ -144,9 +145,11 @@ class Standin:
 
     def _operation(self, sent: Sent) -> tuple[str, dict[str, Any], dict[str, str]]:
         for template, methods in description()["paths"].items():
-            # {ref} may hold slashes; everything else may not.
+            # {ref} and {path} may hold slashes; everything else may not.
             pattern = re.sub(
-                r"\\\{(\w+)\\\}", lambda m: f"(?P<{m[1]}>{'.+' if m[1] == 'ref' else '[^/]+'})", re.escape(template)
+                r"\\\{(\w+)\\\}",
+                lambda m: f"(?P<{m[1]}>{'.+' if m[1] in ('ref', 'path') else '[^/]+'})",
+                re.escape(template),
             )
             found = re.fullmatch(pattern, sent.path)
             if found and sent.method.lower() in methods:
@@ -279,6 +282,32 @@ class Standin:
     def _create_blob(self, sent: Sent, values: dict[str, str]) -> Answer:
         return 201, {"sha": self._put_object("blob", sent.body), "url": "https://x"}, {}
 
+    def _contents(self, sent: Sent, values: dict[str, str]) -> Answer:
+        commit = self.objects[sent.query["ref"]][1]
+        blob = self.objects[commit["tree"]][1].get(values["path"])
+        if blob is None:
+            return 404, {"message": "Not Found"}, {}
+        data = base64.b64decode(self.objects[blob][1]["content"])
+        sha = hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+        return 200, {"type": "file", "path": values["path"], "sha": sha, "size": len(data)}, {}
+
+    def files(self, branch: str) -> dict[str, str]:
+        """What a branch holds."""
+        commit = self.objects[self.refs[f"refs/heads/{branch}"]][1]
+        tree = self.objects[commit["tree"]][1]
+        return {path: base64.b64decode(self.objects[sha][1]["content"]).decode() for path, sha in tree.items()}
+
+    def add_branch(self, branch: str, files: dict[str, str]) -> None:
+        """A commit on a branch, made by others."""
+        before = self.refs.get(f"refs/heads/{branch}")
+        blobs = {
+            path: self._put_object("blob", {"content": base64.b64encode(text.encode()).decode(), "encoding": "base64"})
+            for path, text in files.items()
+        }
+        tree = self._put_object("tree", blobs)
+        commit = {"message": "others", "tree": tree, "parents": [before] if before else []}
+        self.refs[f"refs/heads/{branch}"] = self._put_object("commit", commit)
+
     def _create_tree(self, sent: Sent, values: dict[str, str]) -> Answer:
         base = self.objects[sent.body["base_tree"]][1] if "base_tree" in sent.body else {}
         tree = {**base, **{e["path"]: e["sha"] for e in sent.body["tree"]}}
@@ -325,6 +354,7 @@ _ANSWERS: dict[str, Callable[[Standin, Sent, dict[str, str]], Answer]] = {
     "get /collaborators/{username}/permission": Standin._permission,
     "get /actions/runs/{run_id}/artifacts": Standin._list_artifacts,
     "get /actions/artifacts/{artifact_id}/{archive_format}": Standin._artifact,
+    "get /contents/{path}": Standin._contents,
     "post /git/blobs": Standin._create_blob,
     "post /git/trees": Standin._create_tree,
     "post /git/commits": Standin._create_commit,
