@@ -75,6 +75,7 @@ class _Step:
             distrust(self.work, target.whole.objects, listing=False)
         stored, work = Stored(extension.dim, extension.kept), self.work if keeps else None
         report = write_tasks(session, extension.window, extension.window_template, target, work, stored)
+        target.check_there()
         if report.changes is not None:
             target.receive(report.changes)
         driven = Written(0, 0, 0, 0)
@@ -104,10 +105,8 @@ class _Step:
 def _undo(run: Run, ledger: Ledger, target: extend.Extension, work: Workspace) -> None:
     """Take back what unfinished work has put into the store, and forget the work."""
     recorded = read_checksums(run.place.objects, ledger.state)
-    # Without records nothing tells what belongs to the store; then what was put beyond its end stays, unseen.
-    marks = {} if recorded is None else work.journal.done()
-    put = {key for written in marks.values() for key in written.objects}
-    target.restore(ledger.arrays, str(ledger.dim), put, recorded or {})
+    put = {key for written in work.journal.done().values() for key in written.objects}
+    target.restore(ledger.arrays, str(ledger.dim), put, recorded)
     work.clear()
 
 

@@ -16,7 +16,7 @@ from pangeo_forge.runs.referencing import make_references, plan_references
 from pangeo_forge.runs.result import RunResult
 from pangeo_forge.runs.session import Session
 from pangeo_forge.runs.steps import Run, checks_for, constants_of, figures, verify_store, write_tasks
-from pangeo_forge.runs.workspace import Workspace
+from pangeo_forge.runs.workspace import Workspace, unfinished
 from pangeo_forge.targets.choice import form_of_target, open_target
 from pangeo_forge.targets.dataset_root import state_at
 from pangeo_forge.targets.reference_placement import Forms
@@ -45,6 +45,9 @@ def replace_whole(run: Run, *, replace_store: bool) -> RunResult:
         input_options=recipe.fetch.storage_options,
         threads=session.engine.workforce.per_process,
     )
+    if run.place.store is not None and unfinished(run.place):
+        # A run was killed at work there: half of what it made is no reason to refuse.
+        target.discard_remains()
     # What is in the way is found before hours of fetching, not after.
     before = state_at(target.address, run.place.options) if target.refuse(overwrite=replace_store) else None
     prepared = session.prepare()

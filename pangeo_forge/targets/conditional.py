@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pangeo_forge.errors import TargetError
-from pangeo_forge.targets.objects import FsspecObjects, LocalObjects, ObjectStore, write_error
+from pangeo_forge.targets.objects import FsspecObjects, LocalObjects, ObjectStore, final_address, write_error
 from pangeo_forge.targets.retries import retried, unreachable
 
 Tag = str | None
@@ -87,10 +87,10 @@ def _told(objects: FsspecObjects) -> Iterator[None]:
     except Conflict:
         raise
     except TargetError as error:
-        error.where = error.where or objects.url
+        error.where = error.where or final_address(objects.url)
         raise
     except Exception as error:
-        raise unreachable(error, objects.url) from error
+        raise unreachable(error, final_address(objects.url)) from error
 
 
 def _protocols(fs: Any) -> tuple[str, ...]:

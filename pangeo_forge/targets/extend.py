@@ -68,7 +68,13 @@ class Extension(Protocol):
         """Bring what is there to the state that readers see, when a run died half-way; the extension of what is there then."""
         ...
 
-    def restore(self, arrays: Iterable[ArrayPlan], dim: str, put: Iterable[str], recorded: Container[str]) -> None:
+    def check_there(self) -> None:
+        """Raise when somebody has removed the dataset since its root was read."""
+        ...
+
+    def restore(
+        self, arrays: Iterable[ArrayPlan], dim: str, put: Iterable[str], recorded: Container[str] | None
+    ) -> None:
         """Take back what an append that failed has put."""
         ...
 
@@ -166,15 +172,38 @@ class ZarrExtension:
         put_if(self._objects, "zarr.json", json.dumps({**root, "consolidated_metadata": fresh}).encode(), tag)
         return self.root()[1]
 
-    def restore(self, arrays: Iterable[ArrayPlan], dim: str, put: Iterable[str], recorded: Container[str]) -> None:
+    def check_there(self) -> None:
+        """Nothing of the rest can be added to when the root is gone.
+
+        Raises
+        ------
+        TargetError: T033.
+        """
+        if self._objects.get(COMMITS[self.zarr_format]) is None:
+            raise TargetError(
+                "the store is gone: something has removed it while the run wrote",
+                code="T033",
+                where=self.url,
+                hint="find out what (a clean-up job, a lifecycle rule, another program), then run again",
+            )
+
+    def restore(
+        self, arrays: Iterable[ArrayPlan], dim: str, put: Iterable[str], recorded: Container[str] | None
+    ) -> None:
         """Take back what an append that failed has put: readers never saw it, but later ones shall not find it.
 
         Parameters
         ----------
         arrays: as readers see them.
         put: keys of objects that the append has put.
-        recorded: keys of objects that belong to what readers see.
+        recorded: keys of objects that belong to what readers see; None: nothing tells, so what was put beyond the end
+            stays there, unseen.
         """
+        if self._objects.get(COMMITS[self.zarr_format]) is None:
+            # Somebody has removed the store: what was put into it since is all that is left of it.
+            arrays, recorded = (), ()
+        elif recorded is None:
+            put = ()
         for array in arrays:
             if dim not in array.dims:
                 continue
@@ -183,7 +212,7 @@ class ZarrExtension:
             if length % step:
                 self._cut(array, axis, length // step * step)
         for key in put:
-            if key not in recorded:
+            if key not in (recorded or ()):
                 self._objects.delete(key)
 
     def _cut(self, array: ArrayPlan, axis: int, first: int) -> None:

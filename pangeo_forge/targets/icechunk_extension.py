@@ -84,7 +84,12 @@ class IcechunkExtension(IcechunkTarget):
             )
         return self
 
-    def restore(self, arrays: Iterable[ArrayPlan], dim: str, put: Iterable[str], recorded: Container[str]) -> None:
+    def check_there(self) -> None:
+        """The library tells when it reads what is gone (T062)."""
+
+    def restore(
+        self, arrays: Iterable[ArrayPlan], dim: str, put: Iterable[str], recorded: Container[str] | None
+    ) -> None:
         """Nothing: what was not committed is not there."""
 
     def _chunks(self, fork: icechunk.Session) -> ForkChunks:

@@ -95,6 +95,20 @@ class SessionObjects:
         return sync(coroutine)
 
 
+PARTS = {
+    "attributes",
+    "chunks",
+    "config.yaml",
+    "manifests",
+    "overwritten",
+    "refs",
+    "repo",
+    "snapshots",
+    "transactions",
+}
+"""What lies at the top of a repository, in versions 1 and 2 of its format."""
+
+
 @dataclass(frozen=True)
 class ForkChanges:
     """A fork of a session with its changes (not the chunks: where they lie), as bytes."""
@@ -277,8 +291,19 @@ class IcechunkTarget:
         if not self._new:
             return
         repository = open_repository(self.address, self.storage_options)
-        if repository is not None and root_of(repository) is None and len(list(repository.ancestry(branch=MAIN))) == 1:
+        if repository is None:
+            self.discard_remains()
+        elif root_of(repository) is None and len(list(repository.ancestry(branch=MAIN))) == 1:
             open_objects(self.address, self.storage_options).clear()
+
+    def discard_remains(self) -> None:
+        """Remove what is left of a repository that was half-made, or half removed, under a run of ours."""
+        if open_repository(self.address, self.storage_options) is not None:
+            return
+        objects = open_objects(self.address, self.storage_options)
+        keys = list(objects.list())
+        if keys and all(key.partition("/")[0] in PARTS for key in keys):
+            objects.clear()
 
     # -- parts -------------------------------------------------------------------------------------------------------
 

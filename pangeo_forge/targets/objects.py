@@ -258,7 +258,7 @@ class FsspecObjects:
         except OSError as error:
             raise write_error(error, self.url, len(data)) from error
         except Exception as error:
-            raise unreachable(error, self.url) from error
+            raise unreachable(error, final_address(self.url)) from error
 
     def get(self, key: str) -> bytes | None:
         """One get."""
@@ -275,7 +275,7 @@ class FsspecObjects:
         except FileNotFoundError:
             raise
         except Exception as error:
-            raise unreachable(error, self.url) from error
+            raise unreachable(error, final_address(self.url)) from error
 
     def exists(self, key: str) -> bool:
         """Whether the object is there, past any listing cache."""
@@ -293,7 +293,7 @@ class FsspecObjects:
         except OSError as error:
             raise write_error(error, self.url, 0) from error
         except Exception as error:
-            raise unreachable(error, self.url) from error
+            raise unreachable(error, final_address(self.url)) from error
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """One listing."""

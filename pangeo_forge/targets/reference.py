@@ -145,6 +145,14 @@ class ReferenceTarget:
         """Nothing was made."""
         self._references = References()
 
+    def discard_remains(self) -> None:
+        """Remove tables that a run of ours has put without the document by which they open, which comes last."""
+        if self.is_json or self._there() != "":
+            return
+        objects = open_objects(self.address, self.storage_options)
+        if all(key.endswith(".parq") for key in objects.list()):
+            objects.clear()
+
     # -- parts -------------------------------------------------------------------------------------------------------
 
     def _there(self) -> str | None:

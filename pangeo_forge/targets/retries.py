@@ -97,6 +97,13 @@ def unreachable(error: Exception, url: str) -> Exception:
     """The user's words for a store that does not answer as a store; errors that are the user's already stay."""
     if isinstance(error, PangeoForgeError):
         return error
+    if isinstance(error, PermissionError):
+        return TargetError(
+            f"may not be read or written: {str(error)[:200] or 'permission denied'}",
+            code="T011",
+            where=url,
+            hint="see whether these are the right credentials, and whether they may read and write there",
+        )
     return TargetError(
         f"the store does not answer as it should: {type(error).__name__}: {str(error)[:200]}",
         code="T013",
