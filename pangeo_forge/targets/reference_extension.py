@@ -85,7 +85,9 @@ class ReferenceExtension(ReferenceTarget):
         """Nothing is written yet."""
         return self
 
-    def restore(self, arrays: Iterable[ArrayPlan], dim: str, put: Iterable[str], recorded: Container[str] | None) -> None:
+    def restore(
+        self, arrays: Iterable[ArrayPlan], dim: str, put: Iterable[str], recorded: Container[str] | None
+    ) -> None:
         """Nothing: nobody sees what lies beyond the metadata."""
 
     def _document(self) -> tuple[ObjectStore, str]:
