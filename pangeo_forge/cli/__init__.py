@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import json
 import os
@@ -11,7 +12,7 @@ from typing import Any
 import click
 
 from pangeo_forge.cli.lazy_group import LazyGroup
-from pangeo_forge.errors import InternalError, PangeoForgeError, UsageError
+from pangeo_forge.errors import InternalError, PangeoForgeError, TargetError, UsageError
 from pangeo_forge.version import __version__
 
 COMMANDS = {
@@ -99,14 +100,26 @@ def main(argv: list[str] | None = None) -> None:
     except Exception as error:
         if debug:
             raise
-        ours = InternalError(
-            f"{type(error).__name__}: {error}",
-            code="X000",
-            hint="this is our fault: run again with --debug and report it",
-        )
+        ours = _in_our_words(error)
         _fail(str(ours), as_json, ours.to_json())
-        code = 2
+        code = ours.exit_code
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _in_our_words(error: Exception) -> PangeoForgeError:
+    """An error that nobody foresaw; but that a disk is full is nobody's fault, whatever library ran into it."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
+            return TargetError(
+                f"a disk is full: {cause.strerror}",
+                code="T010",
+                where=None if cause.filename is None else str(cause.filename),
+                hint="make room there, or name another place: --target, --cache, TMPDIR; then run again, what is done is kept",
+            )
+        cause = cause.__cause__ or cause.__context__
+    hint = "this is our fault: run again with --debug and report it"
+    return InternalError(f"{type(error).__name__}: {error}", code="X000", hint=hint)
 
 
 def _fail(text: str, as_json: bool, detail: dict[str, Any]) -> None:

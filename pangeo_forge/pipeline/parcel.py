@@ -68,7 +68,7 @@ class Parcel(Generic[W]):
         if not travels or depot is None or len(content) <= IN_GRAPH:
             return made
         name = f"work-{uuid4().hex}.pickle.z"
-        depot.objects.put(name, zlib.compress(content, 1))
+        depot.put(name, zlib.compress(content, 1))
         return replace(made, content=b"", depot=depot, name=name)
 
     def opened(self) -> W:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from uuid import uuid4
 
-from pangeo_forge.errors import BakeryError
+from pangeo_forge.errors import BakeryError, TargetError
 from pangeo_forge.inputs.fetch.credentials import REDACTOR
 from pangeo_forge.pipeline.scratch import Scratch
 
@@ -27,6 +27,8 @@ logging.disable(logging.NOTSET)
 __all__ = ["Mailbox", "beam", "run_pipeline"]
 
 T = TypeVar("T")
+TRIAL = 65_536
+"""Bytes by which it is found out whether the place of temporary files is full."""
 
 
 class _Options(PipelineOptions):  # type: ignore[misc]  # Beam is untyped
@@ -64,8 +66,16 @@ class Mailbox(Generic[T]):
         return cls(scratch, f"{name}-{uuid4().hex}.pickle")
 
     def put(self, value: T) -> None:
-        """Store the result, whole or not at all."""
-        self.scratch.objects.put(self.name, pickle.dumps(value))
+        """Store the result, whole or not at all.
+
+        When that fails, so says a small object in its place, or nothing: raised here, in a worker, the error would lose its type and
+        its hint in most engines. The driver raises it.
+        """
+        try:
+            self.scratch.put(self.name, pickle.dumps(value))
+        except TargetError as error:
+            with suppress(TargetError):
+                self.scratch.put(f"{self.name}.error", pickle.dumps(error))
 
     def take(self) -> T:
         """The result; the object is removed.
@@ -73,10 +83,17 @@ class Mailbox(Generic[T]):
         Raises
         ------
         BakeryError: B022, the pipeline ended well, but there is no result.
+        TargetError: why a worker could not store it.
         """
         objects = self.scratch.objects
         data = objects.get(self.name)
         if data is None:
+            said = objects.get(f"{self.name}.error")
+            if said is not None:
+                raise pickle.loads(said)  # noqa: S301 - written by this run's own last step
+            # Not even that found room: neither does this, then.
+            self.scratch.put(self.name, bytes(TRIAL))
+            objects.delete(self.name)
             raise BakeryError(
                 "the engine says that all is done, but its workers handed no result over",
                 code="B022",

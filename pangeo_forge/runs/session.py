@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -23,7 +24,7 @@ from pangeo_forge.pipeline.engines import Engine
 from pangeo_forge.pipeline.lean_beam import import_lean
 from pangeo_forge.pipeline.prepare_inputs import FailedInput, InputPreparer, LedgerEntry, Prepared
 from pangeo_forge.pipeline.ranges import INPUTS_PER_ELEMENT, ranges
-from pangeo_forge.pipeline.scratch import Scratch
+from pangeo_forge.pipeline.scratch import Scratch, unusable
 from pangeo_forge.pipeline.write_task import TaskReport
 from pangeo_forge.plan import Plan, Resources, make_plan
 from pangeo_forge.plan.misfits import MisfitError
@@ -32,6 +33,7 @@ from pangeo_forge.runs.equipment import check, equipped
 from pangeo_forge.runs.settings import RunSettings
 from pangeo_forge.runs.sources import source_context
 from pangeo_forge.runs.worklog import WorkLog
+from pangeo_forge.targets.objects import write_error
 
 SHOWN_FAILURES = 20
 ALIKE = 3
@@ -210,7 +212,7 @@ def opened_session(
         raise PlanError("the pattern has no inputs", code="P001", where=recipe.locate("inputs"), hint="check its keys")
     if settings.guard is not None:
         _refuse_forbidden(pattern, settings.guard)
-    with tempfile.TemporaryDirectory(prefix="pangeo-forge-") as scratch:
+    with _scratch_folder() as scratch:
         temp = _temp(settings, scratch)
         with _watched(front_end, settings, engine, temp) as channel:
             archive = Archive(
@@ -234,6 +236,20 @@ def opened_session(
                 if settings.temp is not None:
                     with suppress(PangeoForgeError, OSError):
                         temp.clear()
+
+
+def _scratch_folder() -> AbstractContextManager[str]:
+    """A new temporary folder of this machine.
+
+    Raises
+    ------
+    TargetError: T010 to T012 it cannot be made: all the places that Python knows are full, or may not be written.
+    """
+    try:
+        return tempfile.TemporaryDirectory(prefix="pangeo-forge-")
+    except OSError as error:
+        where = os.environ.get("TMPDIR") or "/tmp"  # noqa: S108 - named, not used
+        raise unusable(write_error(error, where, 0), where) from error
 
 
 def _watched(

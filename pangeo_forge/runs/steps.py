@@ -24,6 +24,7 @@ from pangeo_forge.runs.session import Session
 from pangeo_forge.runs.stillness import CHANGED, refuse_changed
 from pangeo_forge.runs.workspace import Workspace
 from pangeo_forge.targets.chunks import ChunkStore
+from pangeo_forge.targets.extend import removed
 from pangeo_forge.targets.objects import LocalObjects, ObjectStore
 from pangeo_forge.targets.protocol import Digest, Written
 from pangeo_forge.verify.result import CheckResult, raise_on_failure
@@ -206,13 +207,8 @@ def check_present(objects: ObjectStore, written: Mapping[str, Digest], *, listin
     else:
         gone = [key for key in written if not objects.exists(key)]
     if gone:
-        raise TargetError(
-            f"{len(gone)} of {len(written)} objects that this run has written are gone, the first is {min(gone)}: "
-            "something removes them while the run writes",
-            code="T033",
-            where=objects.url,
-            hint="find out what (a clean-up job, a lifecycle rule, another program), then run again",
-        )
+        what = f"{len(gone)} of {len(written)} objects that this run has written are gone, the first is {min(gone)}"
+        raise removed(what, objects.url)
 
 
 def distrust(work: Workspace, objects: ObjectStore, *, listing: bool) -> None:

@@ -180,12 +180,7 @@ class ZarrExtension:
         TargetError: T033.
         """
         if self._objects.get(COMMITS[self.zarr_format]) is None:
-            raise TargetError(
-                "the store is gone: something has removed it while the run wrote",
-                code="T033",
-                where=self.url,
-                hint="find out what (a clean-up job, a lifecycle rule, another program), then run again",
-            )
+            raise removed("the store is gone", self.url)
 
     def restore(
         self, arrays: Iterable[ArrayPlan], dim: str, put: Iterable[str], recorded: Container[str] | None
@@ -269,6 +264,16 @@ class ZarrExtension:
             ) from error
         if isinstance(self._objects, LocalObjects):
             self._objects.settle()
+
+
+def removed(what: str, url: str) -> TargetError:
+    """T033: somebody has removed what a run has written or read."""
+    return TargetError(
+        f"{what}: something removes it while the run writes",
+        code="T033",
+        where=url,
+        hint="find out what (a clean-up job, a lifecycle rule, another program), then run again",
+    )
 
 
 def _name(key: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -115,8 +116,6 @@ def test_failed_run_does_not_move_latest(tmp_path: Path) -> None:
 
 def test_full_disk_then_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The run after a full disk ends well, equals the inputs, and leaves nothing unfinished."""
-    import errno
-
     archive = make_archive(tmp_path)
     real = os.write
 
@@ -133,6 +132,59 @@ def test_full_disk_then_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert archive.unfinished == []
     with xr.open_zarr(archive.store, chunks=None) as ds:
         np.testing.assert_array_equal(ds.ta.values, _expected(archive).ta.values)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("room", [0, 600], ids=["none", "some"])
+@pytest.mark.parametrize("mode", ["threads", "single"])
+def test_full_disk_of_temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, room: int) -> None:
+    """It is no fault of this program, nor of the target: told so, by the code of a full disk; then there is room again."""
+    archive = make_archive(tmp_path)
+    real = os.write
+
+    def full(handle: int, data: memoryview) -> int:
+        if len(data) > room and "/pangeo-forge-" in os.readlink(f"/proc/self/fd/{handle}"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(handle, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pangeo_forge.targets.objects.os.write", full)
+        got = archive.run("--mode", mode, "--json")
+    assert got.code == 1
+    error = got.json["error"]
+    assert error["code"] == "T010", error
+    assert "temporary files" in error["message"]
+    assert "TMPDIR" in error["hint"]
+    assert not archive.store.exists()
+    assert archive.run().code == 0
+    assert archive.unfinished == []
+
+
+def test_no_temporary_folder_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = make_archive(tmp_path)
+
+    def full(*_: object, **__: object) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("pangeo_forge.runs.session.tempfile.TemporaryDirectory", full)
+    got = archive.run()
+    assert got.code == 1
+    assert "[T010]" in got.err
+    assert "TMPDIR" in got.err
+
+
+def test_disk_that_a_library_fills_is_no_fault_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = make_archive(tmp_path)
+
+    def full(*_: object, **__: object) -> None:
+        try:
+            raise OSError(errno.ENOSPC, "No space left on device", "/somewhere/file")
+        except OSError as error:
+            raise RuntimeError("a library's own words") from error
+
+    monkeypatch.setattr("pangeo_forge.runs.execution.refuse_inputs", full)
+    got = archive.run("--json")
+    assert (got.code, got.json["error"]["code"], got.json["error"]["where"]) == (1, "T010", "/somewhere/file")
 
 
 @pytest.mark.parametrize("more", [("--mode", "threads", "--workers", "2"), ("--mode", "single", "--workers", "3")])

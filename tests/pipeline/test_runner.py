@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +15,7 @@ from apache_beam.options.pipeline_options import DirectOptions, StandardOptions
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pangeo_forge.errors import BakeryError, RecipeError
+from pangeo_forge.errors import BakeryError, RecipeError, TargetError
 from pangeo_forge.pipeline.runner import Mailbox, _Options, _was_stopped, failure_of
 from pangeo_forge.pipeline.scratch import Scratch
 from pangeo_forge.pipeline.stages import _HandOver, _Outcome
@@ -38,6 +40,25 @@ def test_mailbox_hands_over_once(tmp_path: Path) -> None:
     assert list(box.scratch.objects.list()) == []
     with pytest.raises(BakeryError, match="B022"):
         box.take()
+
+
+def test_result_that_finds_no_room_is_told_to_the_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As an error of its own kind, on every engine: nothing is raised in the worker."""
+    box: Mailbox[bytes] = Mailbox.within(Scratch(str(tmp_path)), "result")
+    real = os.write
+
+    def full(handle: int, data: memoryview) -> int:
+        if len(data) > 5000:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(handle, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pangeo_forge.targets.objects.os.write", full)
+        box.put(bytes(10_000))
+    # In the worker, the disk was full; here, it is not any more, or is another.
+    with pytest.raises(TargetError, match="temporary files") as caught:
+        box.take()
+    assert caught.value.code == "T010"
 
 
 def test_mailbox_lies_on_any_file_system() -> None:
