@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -70,7 +71,28 @@ def test_build_then_append(kept: Kept) -> None:
     second = kept.run("2026-11-27T07:00").json["ran"]
     assert [(r["slot"], r["action"]) for r in second] == [("2026-11-27T06:00Z", "append")]
     assert kept.length() > before
+    # What the catalog step of the workflow does: the recipe's new title reaches the entry, at the feedstock's target.
+    entry = kept.home / "collection.json"
+    assert json.loads(entry.read_text())["title"] != "Another title"
+    kept.archive.write_recipe(
+        title="Another title",
+        target={"chunks": {"time": 100}, "append": "time"},
+        combine={"time": {"units": "days since 1850-01-01"}},
+    )
+    got = invoke("catalog", "--feedstock", ID, "--write")
+    assert (got.code, "written" in got.out) == (0, True), got.out + got.err
+    assert json.loads(entry.read_text())["title"] == "Another title"
     assert kept.records == ["2026-11-25T0600Z_1_done", "2026-11-27T0600Z_1_done"]
+
+
+def test_the_catalog_of_what_is_not_built_yet(kept: Kept) -> None:
+    got = invoke("catalog", "--feedstock", ID, "--write", "--json")
+    assert (got.code, got.json["written"]) == (0, [])
+    assert "is not built yet" in got.err
+    assert invoke("catalog", "--feedstock", ID, "--target", "out").code == 2
+    assert invoke("catalog", "--feedstock", "nobody", "--json").json["error"]["code"] == "A020"
+    kept.write(bakery="nowhere")
+    assert invoke("catalog", "--feedstock", ID, "--json").json["error"]["code"] == "A011"
 
 
 @pytest.mark.long

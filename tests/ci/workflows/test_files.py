@@ -121,7 +121,7 @@ def test_scripts_call_the_program() -> None:
         if path.stem.startswith(("recipe-", "scheduled")) and script:
             called = re.findall(r"^\s*pangeo-forge (?:ci )?([a-z-]+)", script, re.M)
             assert len(called) == 1, (path, script)
-            assert called[0] in {*COMMANDS, "plan", "run-due", "due"}, (path, script)
+            assert called[0] in {*COMMANDS, "plan", "catalog"}, (path, script)
             assert len(script.strip().splitlines()) <= 2
 
 

@@ -127,8 +127,37 @@ def test_scheduled_runs(
     said = runner.run("scheduled.yml", "workflow_dispatch", {"inputs": {}})
     assert runner.code != 0, said
     assert (arco / "daily/latest.json").exists(), said
+    assert f"written  {arco}/daily/collection.json" in said
     assert not (arco / "broken/latest.json").exists()
     assert len(standin.issues) == 1, said
     [issue] = standin.issues
     assert issue["title"] == "broken: scheduled run failed"
     assert "day00030.nc" in issue["body"]
+
+
+def test_a_merge_makes_a_feedstock(runner: Runner, project: Project, site: Site, standin: Standin) -> None:
+    project.git("checkout", "-q", "main")
+    before = project.git("rev-parse", "HEAD")
+    write_recipe(project.folder / "recipes/daily", site.document())
+    after = project.commit("merged")
+    standin.add_branch("main", {"recipes/daily/recipe.yaml": "x"})
+    event = {"ref": "refs/heads/main", "before": before, "after": after}
+    said = runner.run("recipe-promote.yml", "push", event)
+    assert runner.code == 0, said
+    assert standin.files("main")["feedstocks/daily.yaml"].startswith("# yaml-language-server")
+
+
+def test_a_run_by_command(
+    runner: Runner, project: Project, site: Site, standin: Standin, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """`/run daily` builds what is accepted, and the answer says how it ended."""
+    arco = tmp_path_factory.mktemp("arco")
+    project.git("checkout", "-q", "main")
+    write_recipe(project.folder / "recipes/daily", site.document(days=3))
+    project.write("feedstocks/daily.yaml", f'recipe: recipes/daily\nschedule: "0 * * * *"\ntarget: {arco}\n')
+    project.commit("accepted")
+    standin.permissions["keeper"] = "write"
+    said = runner.run("recipe-command.yml", "issue_comment", comment_event("/run daily", pull=False))
+    assert runner.code == 0, said
+    assert (arco / "daily/latest.json").exists(), said
+    assert "built" in standin.ours(3)[-1], standin.ours(3)
