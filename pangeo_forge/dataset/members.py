@@ -105,14 +105,14 @@ def _shape(member: Member) -> str:
 
 
 def _dtypes(name: str, found: Sequence[Member]) -> Conflict | None:
-    """dtypes may differ where values are decoded anyway: strings of other lengths, times, other packings."""
+    """dtypes may differ where values are decoded anyway: strings of other lengths, times, other packings of floats."""
     layouts = {id(m.layout): m.layout for m in found}.values()
     if all(x.time is not None for x in layouts) or all(x.dtype == "str" or x.dtype.startswith("|S") for x in layouts):
         return None
     if any(x.time is not None for x in layouts):
         hint = "mend the units with the transform attrs, or say decode_times: false"
         return conflict("C007", name, "units", (("time" if m.layout.time else "no time", m.label) for m in found), hint)
-    packed = all(not x.packing.is_none for x in layouts) and len({repr(x.packing) for x in layouts}) > 1
+    packed = any(not x.packing.is_none for x in layouts) and len({repr(x.packing) for x in layouts}) > 1
     if packed and all(decoded_dtype(x.dtype, x.packing).kind == "f" for x in layouts):
         return None
     hint = "make them one with the transform cast"

@@ -218,12 +218,14 @@ def numbers(minutes: np.ndarray, units: str, calendar: str | None) -> np.ndarray
 def write(ds: xr.Dataset, path: Path, storage: Storage, group: str | None = None) -> None:
     """Write an undecoded dataset."""
     if storage.engine == "scipy":
+        # The format wants records first.
+        leads = "time" in ds.dims and all(v.dims[0] == "time" for v in ds.variables.values() if "time" in v.dims)
         kind: Any = "NETCDF3_64BIT" if storage.shuffle else "NETCDF3_CLASSIC"
         ds.to_netcdf(
             path,
             engine="scipy",
             format=kind,
-            unlimited_dims=["time"] if storage.unlimited and "time" in ds.dims else [],
+            unlimited_dims=["time"] if storage.unlimited and leads else [],
         )
     elif storage.engine == "h5netcdf":
         encoding: dict[Any, dict[str, Any]] = {}

@@ -14,6 +14,9 @@ import pytest
 import xarray as xr
 
 from pangeo_forge.errors import PangeoForgeError
+from pangeo_forge.runs.execution import run_recipe
+from pangeo_forge.runs.settings import RunSettings
+from pangeo_forge.targets.opening import open_dataset
 
 from .standins.archive import Archive, opened, stored, times
 from .standins.files import cdf5, grib, netcdf3, netcdf4, zipped_geotiff
@@ -351,8 +354,12 @@ def test_hrrr_near_surface(archive: Archive, tmp_path: Path) -> None:
         tmp_path,
         hosts=["noaa-hrrr-bdp-pds"],
         set_=["inputs.concat.step.end=3"],
+        root=str(archive.folder),
     )
-    _, ds = archive.run(recipe, tmp_path)
+    store = str(tmp_path / "hrrr.parquet")
+    run_recipe(recipe, RunSettings(target=store, cache=str(tmp_path / "cache"), mode="single", workers=1))
+    ds = open_dataset(store, chunks=None, decode_timedelta=True).load()
+    assert (ds.step.values / np.timedelta64(1, "h")).tolist() == [0, 1, 2, 3]
     assert set(ds.data_vars) == {"t2m", "u10", "v10"}
     for i, name in ((2, "t2m"), (3, "u10"), (4, "v10")):
         np.testing.assert_allclose(ds[name].values, values[:, i], atol=1e-4)

@@ -8,13 +8,11 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from pangeo_forge.errors import TargetError
 from pangeo_forge.runs.execution import run_recipe
 from pangeo_forge.runs.settings import RunSettings
 from pangeo_forge.targets.opening import store_of
 
 from .standins.archive import Archive, stored, times
-from .test_formats import hrrr
 from .test_series import oisst_day
 
 ROOT = "https://www.ncei.noaa.gov/data/sea-surface-temperature-optimum-interpolation/v2.1/access/avhrr"
@@ -56,22 +54,3 @@ def test_noaa_oisst_reference(archive: Archive, tmp_path: Path) -> None:
     assert xr.decode_cf(ds).time.values.astype("M8[D]").astype(str).tolist() == [
         f"{d[:4]}-{d[4:6]}-{d[6:]}" for d in DAYS
     ]
-
-
-@pytest.mark.long
-def test_grib_messages_cannot_be_referred_to(archive: Archive, tmp_path: Path) -> None:
-    """GRIB is decoded by its library, message by message: a reference target says so instead of writing something else."""
-    hrrr(archive)
-    recipe = archive.recipe(
-        "hrrr-near-surface",
-        tmp_path,
-        hosts=["noaa-hrrr-bdp-pds"],
-        set_=["inputs.concat.step.end=3", "target={format: reference, reference: {format: json}}"],
-        root=str(archive.folder),
-    )
-    store = tmp_path / "hrrr.json"
-    with pytest.raises(TargetError) as caught:
-        run_recipe(recipe, RunSettings(target=str(store), cache=str(tmp_path / "cache"), mode="single", workers=1))
-    assert caught.value.code == "T070"
-    assert "format: zarr" in str(caught.value)
-    assert not store.exists()

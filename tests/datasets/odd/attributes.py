@@ -82,6 +82,16 @@ def offset_in_one_file_only(folder: Path) -> None:
 
 
 @odd()
+def packed_in_one_file_and_floats_in_the_other(folder: Path) -> None:
+    save(folder, [plain(0, attrs={"scale_factor": 0.5, "_FillValue": np.int16(3)}), plain(1, "f8")])
+
+
+@odd("C005")
+def packed_in_one_file_and_other_integers_in_the_other(folder: Path) -> None:
+    save(folder, [plain(0, attrs={"scale_factor": 0.5, "_FillValue": np.int16(3)}), plain(1, "i4")])
+
+
+@odd()
 def other_fill_values(folder: Path) -> None:
     save(folder, [plain(i, attrs={"_FillValue": np.int16(3 + 9 * i)}) for i in range(2)])
 
