@@ -199,6 +199,12 @@ def _dtype(name: str, variable: Variable, is_chars: bool) -> str:
             code="C003",
             hint=f"leave it out: transforms: [drop: [{name}]], or read one field of it",
         )
+    if dtype.kind in "fc" and dtype.itemsize > {"f": 8, "c": 16}[dtype.kind]:
+        raise CombineError(
+            f"variable {name!r} is {dtype}, which an array of the target cannot hold",
+            code="C003",
+            hint=f"make it shorter, or leave it out: transforms: [cast: {{{name}: {'float64' if dtype.kind == 'f' else 'complex128'}}}], or drop",
+        )
     return "<m8[ns]" if dtype.kind == "m" else dtype.newbyteorder("<").str
 
 

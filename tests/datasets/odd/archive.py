@@ -24,7 +24,7 @@ class Odd:
     recipe: str = ""
     """More sections of the recipe."""
     differs: dict[str, str] = field(default_factory=dict)
-    """Variables that are rightly not as xarray has them, and why; those are not compared."""
+    """Variables (or attributes: ``v@units``) that are rightly not as xarray has them, and why; those are not compared."""
     oracle: dict[str, Any] = field(default_factory=dict)
     """Keywords of ``xarray.open_dataset`` for the oracle."""
 
