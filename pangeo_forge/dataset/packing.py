@@ -27,12 +27,15 @@ def packing_of(attrs: Mapping[str, Any], dtype: np.dtype[Any], name: str = "") -
 
     Raises
     ------
-    CombineError: C017 for text in the place of a number, as some OPeNDAP servers give it; ``name`` is for the message.
+    CombineError: C017 for text in the place of a number, as some OPeNDAP servers give it, several numbers where one is
+        meant, and an ``_Unsigned`` that is neither true nor false; ``name`` is for the message.
     """
     if dtype.kind in "iuf":
-        _refuse_text(attrs, name)
+        _refuse_odd(attrs, name)
     scale, offset = _scalar(attrs.get("scale_factor")), _scalar(attrs.get("add_offset"))
-    missing = _missing(attrs.get("missing_value"), dtype)
+    # Of several fill values, against the conventions, the others are missing values.
+    others = np.ravel(np.asarray(attrs.get("_FillValue", ())))[1:].tolist()
+    missing = (*_missing(attrs.get("missing_value"), dtype), *_missing(others or None, dtype))
     fill = _scalar(attrs.get("_FillValue"))
     unsigned = attrs.get("_Unsigned")
     if fill is not None:
@@ -47,21 +50,31 @@ def packing_of(attrs: Mapping[str, Any], dtype: np.dtype[Any], name: str = "") -
         add_offset=_plain(offset),
         fill_value=fill,
         missing_value=missing,
-        unsigned=None if unsigned is None else str(unsigned).lower() == "true",
+        unsigned=None if unsigned is None else str(unsigned).strip().lower() == "true",
         scale_dtype=None if scale is None else np.asarray(scale).dtype.newbyteorder("<").str,
         offset_dtype=None if offset is None else np.asarray(offset).dtype.newbyteorder("<").str,
     )
 
 
-def _refuse_text(attrs: Mapping[str, Any], name: str) -> None:
+def _refuse_odd(attrs: Mapping[str, Any], name: str) -> None:
     for key in ("scale_factor", "add_offset", "_FillValue", "missing_value"):
-        if np.asarray(attrs.get(key, 0)).dtype.kind in "SUT":
-            variable = name or "VARIABLE"
-            raise CombineError(
-                f"the attribute {key} of {variable!r} is the text {_plain(_scalar(attrs[key]))!r}, not a number",
-                code="C017",
-                hint=f"give the number: transforms: [attrs: {{variables: {{{variable}: {{set: {{{key}: ...}}}}}}}}]",
-            )
+        value = np.asarray(attrs.get(key, 0))
+        if value.dtype.kind in "SUT":
+            raise _no_number(key, name, f"is the text {_plain(_scalar(attrs[key]))!r}, not a number")
+        if value.size > 1 and key in ("scale_factor", "add_offset"):
+            raise _no_number(key, name, f"holds {value.size} numbers, {value.tolist()}, and not one")
+    unsigned = attrs.get("_Unsigned", "true")
+    if str(unsigned).strip().lower() not in ("true", "false"):
+        raise _no_number("_Unsigned", name, f"is {unsigned!r}, neither true nor false")
+
+
+def _no_number(key: str, name: str, why: str) -> CombineError:
+    variable = name or "VARIABLE"
+    return CombineError(
+        f"the attribute {key} of {variable!r} {why}",
+        code="C017",
+        hint=f"give what is meant: transforms: [attrs: {{variables: {{{variable}: {{set: {{{key}: ...}}}}}}}}]",
+    )
 
 
 def _scalar(value: Any) -> Any:

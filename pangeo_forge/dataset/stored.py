@@ -57,7 +57,7 @@ class StoredVariable:
             values = values.reshape((1,) * len(self.added) + values.shape)[region[: len(self.added)]]
         if self.is_repacked:
             return encode(values, self.packing, self.dtype, self.name)
-        return _normal(values)
+        return strings(values) if self.dtype == "str" else _normal(values)
 
     def access(self) -> Access | None:
         """The pure view of a stored array that this is, added dims included; None when it is none."""
@@ -136,12 +136,15 @@ def _stored(
     packed = variable.attrs if dtype not in ("time", "str") else {}
     if remembered is not None:
         dtype, packed = remembered
-    packing = packing_of(packed, np.dtype(dtype), name) if dtype not in ("time", "str") and not is_chars else Packing()
+    is_number = dtype not in ("time", "str") and np.dtype(dtype).kind != "S"
+    packing = packing_of(packed, np.dtype(dtype), name) if is_number else Packing()
     dropped = {
         *(PACKING_ATTRS if np.dtype("S1" if dtype in ("time", "str") else dtype).kind in "iuf" else ()),
         *(_TIME_ATTRS if times else ()),
     }
     attrs = {k: v for k, v in plain_attrs(variable.attrs).items() if k not in dropped}
+    if dtype == "str" or dtype.startswith("|S"):
+        dtype = _of_missing_text(attrs, dtype, is_chars)
     coordinates = variable.encoding.get("coordinates")
     if isinstance(coordinates, str):
         attrs.setdefault("coordinates", coordinates)
@@ -159,6 +162,20 @@ def _stored(
         is_chars=is_chars,
         is_repacked=remembered is not None,
     )
+
+
+def _of_missing_text(attrs: dict[str, Any], dtype: str, is_chars: bool) -> str:
+    """Say in ``attrs`` which text means "missing" as readers of the target understand it; the dtype that can be read so.
+
+    A fill value of single characters says nothing of the strings that they make. That of strings becomes ``missing_value``, since
+    xarray reads no ``_FillValue`` of strings in Zarr v3; it masks strings of any length only.
+    """
+    fill = attrs.pop("_FillValue", None)
+    if is_chars or fill is None:
+        return dtype
+    text = fill.decode("utf-8", "replace") if isinstance(fill, bytes) else str(fill)
+    attrs.setdefault("missing_value", text)
+    return "str"
 
 
 def _remembered(variable: Variable) -> tuple[str, dict[str, Any]] | None:

@@ -97,9 +97,20 @@ def test_odd_archive(name: str, tmp_path: Path) -> None:
         assert_same(got.drop_vars(list(case.differs), errors="ignore").load(), oracle(tmp_path, case), case.differs)
 
 
+def made(name: str, folder: Path) -> xr.Dataset:
+    """What becomes of an odd archive."""
+    (folder / "in").mkdir()
+    ODD[name].write(folder / "in")
+    return converted(folder, f'inputs: {{glob: "{folder}/in/*.nc", concat: {{time: {{}}}}}}').load()
+
+
+def test_fixed_strings_that_are_missing(tmp_path: Path) -> None:
+    got = made("fixed_strings_with_a_fill_value", tmp_path)
+    assert got.variables["name"].isnull().values.tolist() == [False, True] * 2
+    assert got.variables["name"].values[::2].tolist() == ["ab", "ab"]
+
+
 def test_a_dimension_twice(tmp_path: Path) -> None:
-    (tmp_path / "in").mkdir()
-    ODD["a_dimension_twice"].write(tmp_path / "in")
-    got = converted(tmp_path, f'inputs: {{glob: "{tmp_path}/in/*.nc", concat: {{time: {{}}}}}}')
+    got = made("a_dimension_twice", tmp_path)
     assert got.cov.dims == ("time", "x", "x")
     np.testing.assert_array_equal(got.cov.values, np.concatenate([np.arange(8).reshape(2, 2, 2)] * 2))

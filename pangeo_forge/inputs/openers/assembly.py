@@ -146,10 +146,12 @@ def _joined(variable: StoredVariable) -> StoredVariable:
     if source.dtype != np.dtype("S1") or source.shape[-1] == 0:
         return variable
     joined = JoinedCharacters(source)
+    # The fill value of single characters says nothing of strings.
+    attrs = {k: v for k, v in variable.attrs.items() if k != "_FillValue"}
     if not isinstance(source, KnownArray):
-        return StoredVariable(variable.dims[:-1], joined, variable.attrs)
+        return StoredVariable(variable.dims[:-1], joined, attrs)
     values = joined.read(tuple(slice(0, n, 1) for n in joined.shape))
-    return StoredVariable(variable.dims[:-1], KnownArray(values, joined.chunks), variable.attrs)
+    return StoredVariable(variable.dims[:-1], KnownArray(values, joined.chunks), attrs)
 
 
 def merge_groups(parts: Sequence[tuple[str, StoredDataset]], where: str) -> StoredDataset:

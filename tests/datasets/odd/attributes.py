@@ -34,6 +34,21 @@ def scale_factor_of_one_element(folder: Path) -> None:
     scaled(folder, "v", {"scale_factor": np.array([0.1]), "add_offset": np.array([1.0], "f4")})
 
 
+@odd("C017")
+def several_scale_factors(folder: Path) -> None:
+    scaled(folder, "v", {"scale_factor": np.array([0.1, 0.2])})
+
+
+@odd("C017")
+def unsigned_that_is_a_number(folder: Path) -> None:
+    scaled(folder, "v", {"_Unsigned": np.int8(1)})
+
+
+@odd()
+def several_fill_values(folder: Path) -> None:
+    scaled(folder, "v", {"_FillValue": np.array([3, 12], "i2")})
+
+
 @odd()
 def nan_as_fill_value_of_integers(folder: Path) -> None:
     scaled(folder, "v", {"missing_value": np.nan})

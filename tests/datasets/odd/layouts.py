@@ -148,3 +148,33 @@ def plain_hdf5_without_scales(folder: Path) -> None:
     for i in range(2):
         with h5py.File(folder / f"{i}.nc", "w") as file:
             file["v"] = np.arange(6).reshape(2, 3) + i
+
+
+@odd()
+def char_arrays_with_a_fill_value(folder: Path) -> None:
+    for i in range(2):
+        with netCDF4.Dataset(folder / f"{i}.nc", "w") as file:
+            file.createDimension("time", 2)
+            file.createDimension("letters", 3)
+            file.createVariable("time", "i4", ("time",)).units = "days since 2001-01-01"
+            file["time"][:] = [2 * i, 2 * i + 1]
+            for name, fill in (("dashed", b"-"), ("spaced", b" "), ("ended", b"\0")):
+                made = file.createVariable(name, "S1", ("time", "letters"), fill_value=fill)
+                made[:] = np.array([["a", "-", "c"], ["x", " ", "z"]], "S1")
+
+
+def _with_missing_text(folder: Path, values: np.ndarray, fill: Any, **more: Any) -> None:
+    def write(file: h5py.File, i: int) -> None:
+        _add(file, "name", values, ("time",), **more).attrs["_FillValue"] = fill
+
+    each(folder, write)
+
+
+@odd(differs={"name": "xarray compares text with bytes; see test_fixed_strings_that_are_missing"})
+def fixed_strings_with_a_fill_value(folder: Path) -> None:
+    _with_missing_text(folder, np.array([b"ab", b"n/a"]), np.array([b"n/a"]))
+
+
+@odd()
+def strings_with_a_fill_value(folder: Path) -> None:
+    _with_missing_text(folder, np.array(["ab", "n/a"], object), "n/a", dtype=h5py.string_dtype())
