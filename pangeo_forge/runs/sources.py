@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pangeo_forge.inputs.fetch.address import host_of, scheme_of
@@ -11,9 +11,11 @@ from pangeo_forge.inputs.fetch.guard import Guard
 from pangeo_forge.inputs.fetch.guarded_client import guarded_client
 from pangeo_forge.inputs.fetch.options import FetchOptions
 from pangeo_forge.inputs.fetch.signing import Signer
+from pangeo_forge.pattern.locations import resolve
 from pangeo_forge.pattern.sources import SourceContext
 from pangeo_forge.recipe.inputs import Inputs
 from pangeo_forge.recipe.model import Recipe
+from pangeo_forge.runs.own_files import own_file
 
 
 def source_context(recipe: Recipe, *, guard: Guard | None = None, secrets: Provider | None = None) -> SourceContext:
@@ -31,7 +33,7 @@ def source_context(recipe: Recipe, *, guard: Guard | None = None, secrets: Provi
         client=None
         if guard is None or recipe.inputs.kind in ("url", "files")
         else guarded_client(guard, options.timeout),
-        check_url=None if guard is None else guard.check_source,
+        check_url=None if guard is None else _checking(recipe, guard),
         storage_options=options.storage_options if guard is None else _anonymous(str(recipe.inputs.glob or "")),
         attempts=options.retries + 1,
         sign=_sign(recipe.inputs, options, guard, secrets),
@@ -49,7 +51,24 @@ def _refuse_unchecked(recipe: Recipe, options: FetchOptions, guard: Guard) -> No
     if inputs.glob is not None and scheme_of(inputs.glob) not in ("s3", "gs"):
         raise guard.refusal(where, "a glob of an untrusted recipe is on s3:// or gs://")
     if inputs.csv is not None and scheme_of(inputs.csv.path) not in ("http", "https"):
-        raise guard.refusal(where, "a table of an untrusted recipe is read over https")
+        why = own_file(recipe.folder, inputs.csv.path)
+        if why is not None:
+            said = "a table of an untrusted recipe is read over https, or is a file in the recipe's own folder"
+            raise guard.refusal(where, f"{said}: {inputs.csv.path[:200]!r} {why}")
+
+
+def _checking(recipe: Recipe, guard: Guard) -> Callable[[str], None]:
+    """The guard's check, which lets the table through that lies in the recipe's own folder and was looked at."""
+    table = recipe.inputs.csv
+    if table is None or scheme_of(table.path) in ("http", "https"):
+        return guard.check_source
+    own = resolve(table.path, recipe.folder)
+
+    def check(location: str) -> None:
+        if location != own:
+            guard.check_source(location)
+
+    return check
 
 
 def _anonymous(glob: str) -> dict[str, Any]:

@@ -30,6 +30,8 @@ _KEPT = (
     "PYTHONPATH",
     "VIRTUAL_ENV",
     "LD_LIBRARY_PATH",
+    "PYTHONDONTWRITEBYTECODE",
+    "PYTHONPYCACHEPREFIX",
     "SSL_CERT_FILE",
     "CURL_CA_BUNDLE",
     "COVERAGE_PROCESS_START",
@@ -89,7 +91,6 @@ def environment(rules: ReviewRules, folder: Path) -> dict[str, str]:
         "MPLCONFIGDIR": str(home),
         "AWS_EC2_METADATA_DISABLED": "true",
         "NO_GCE_CHECK": "true",
-        "PYTHONDONTWRITEBYTECODE": "1",
     }
 
 

@@ -256,6 +256,34 @@ def test_a_table_whose_rows_lead_inside(tmp_path: Path, site: Site, trap: Site) 
     judged(tmp_path, site.document("evil", inputs=table), site.rules)
 
 
+@pytest.mark.parametrize(
+    "row", ["http://{trap}/a.nc", "/etc/passwd", "list.csv", "../../secret.nc", "file:///etc/passwd"]
+)
+def test_a_table_of_its_own_whose_rows_lead_inside(tmp_path: Path, trap: Site, row: str) -> None:
+    (tmp_path / "evil").mkdir()
+    (tmp_path / "evil/list.csv").write_text(f"url\n{row.format(trap=trap.address)}\n")
+    found = judged(tmp_path, {**PLAIN, "inputs": {"csv": {"path": "list.csv", "url": "url"}, "concat": {"time": {}}}})
+    assert found.verdict == "refused", found.problems
+
+
+@pytest.mark.slow
+def test_a_table_of_its_own(tmp_path: Path, site: Site) -> None:
+    """Not hostile: inputs that are listed beside the recipe."""
+    (tmp_path / "good/files").mkdir(parents=True)
+    rows = "".join(f"http://{site.address}/day{day:05d}.nc\n" for day in range(3))
+    (tmp_path / "good/files/list.csv").write_text(f"url\n{rows}")
+    inputs = {"csv": {"path": "files/list.csv", "url": "url"}, "concat": {"time": {}}}
+    [found] = checked(write_recipe(tmp_path / "good", site.document("good", inputs=inputs)), site.rules)
+    assert found.verdict == "passed", found.problems
+
+
+def test_a_table_of_its_own_that_is_a_link(tmp_path: Path, trap: Site) -> None:
+    (tmp_path / "evil").mkdir()
+    (tmp_path / "evil/list.csv").symlink_to("/etc/passwd")
+    found = judged(tmp_path, {**PLAIN, "inputs": {"csv": {"path": "list.csv", "url": "root"}, "concat": {"time": {}}}})
+    assert found.verdict == "refused"
+
+
 def test_a_name_that_resolves_to_an_address_inside(tmp_path: Path, trap: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """DNS rebinding: public when it is looked at, inside when it is connected to."""
     real = socket.getaddrinfo
