@@ -85,7 +85,7 @@ def prune(name: str, target: str | None, keep: int, dry_run: bool, storage: tupl
         return
     for where, names in removed.items():
         for version in names:
-            click.echo(f"{'would be removed' if dry_run else 'removed'} {where}/{version}.zarr")
+            click.echo(f"{'would be removed' if dry_run else 'removed'} {where}/{version}")
     click.echo(f"{sum(map(len, removed.values()))} versions {'would be removed' if dry_run else 'removed'}")
 
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -33,6 +34,7 @@ STORE_ENDINGS = (".zarr", ".icechunk", ".parquet", ".json")
 DEFAULT_ROOT = "arco"
 LATEST = "latest.json"
 SIDECAR = ".pangeo-forge"
+RUN_ID = re.compile(r"\d{8}T\d{9}-[0-9a-f]{8}")
 MOST_LOOKED_AT = 20_000
 """Inputs whose place is compared with the target's; of more, as many spread evenly."""
 

@@ -12,6 +12,7 @@ import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import chain, count
 from typing import Any
 
 from pangeo_forge.errors import PangeoForgeError
@@ -25,14 +26,14 @@ RECORD_VERSION = 1
 
 def write_record(objects: ObjectStore, run_id: str, document: Mapping[str, Any]) -> str:
     """Keep a record; one that is there already is never changed."""
-    key = _key_of(run_id, document)
     data = json.dumps({**document, "who": who()}, indent=1, default=str).encode()
-    try:
-        put_if(objects, key, data, None)
-    except Conflict:
-        number = sum(1 for k in objects.list(FOLDER) if k.startswith(f"{FOLDER}/{run_id}"))
-        key = _key_of(f"{run_id}-{number}", document)
-        objects.put(key, data)
+    for name in chain((run_id,), (f"{run_id}-{n}" for n in count(1))):
+        key = _key_of(name, document)
+        try:
+            put_if(objects, key, data, None)
+        except Conflict:
+            continue
+        break
     return f"{objects.url}/{key}"
 
 

@@ -62,11 +62,17 @@ class RunResult:
 
     def lines(self) -> list[tuple[str, str]]:
         """What a person wants to know, as name and value."""
+        if self.action == "nothing":
+            held = "nothing new: the store holds all of them already"
+            return [("store", self.store), ("inputs", held), ("time", f"{self.seconds:.1f} s")]
         passed = sum(c.passed for c in self.checks)
         ratio = self.bytes_written / self.bytes_stored if self.bytes_stored else 1.0
         return [
             ("store", self.store),
-            ("inputs", f"{self.inputs:,} ({format_bytes(self.input_bytes)})"),
+            (
+                "inputs",
+                f"{self.inputs:,} ({format_bytes(self.input_bytes)}){', appended' if self.action == 'append' else ''}",
+            ),
             (
                 "written",
                 f"{format_bytes(self.bytes_written)}, stored as {format_bytes(self.bytes_stored)} ({ratio:.1f}:1)",

@@ -9,7 +9,8 @@ from typing import Any
 
 from pangeo_forge.errors import TargetError
 from pangeo_forge.runs.ledger import key_of as ledger_key
-from pangeo_forge.runs.place import Place
+from pangeo_forge.runs.place import RUN_ID, Place
+from pangeo_forge.runs.workspace import Workspace, unfinished
 from pangeo_forge.targets.checksums import key_of as checksums_key
 from pangeo_forge.targets.dataset_root import root_attributes
 from pangeo_forge.targets.metadata import PRUNED, STATE
@@ -81,6 +82,7 @@ def prune_versions(place: Place, keep: int, *, dry_run: bool = False) -> list[st
     old = [v for v in versions if v not in kept]
     if dry_run:
         return [v.name for v in old]
+    _clear_remains(place)
     for version in old:
         if version.ending == ".json":
             place.objects.delete(f"{version.name}.json")
@@ -92,6 +94,19 @@ def prune_versions(place: Place, keep: int, *, dry_run: bool = False) -> list[st
         store.clear()
     _drop_states(place, {v.state for v in old} - {v.state for v in kept}, {v.state for v in kept})
     return [v.name for v in old]
+
+
+def _clear_remains(place: Place) -> None:
+    """Remove chunks of versions whose removal was killed half-way: they have no root any more, and no run goes on with them."""
+    begun = {Workspace(place, work).version for work in unfinished(place)}
+    latest = (place.latest()[0] or {}).get("store")
+    for name, ending in _names(place.objects):
+        # Of the one that readers follow somebody has lost the root: that is not for us to end.
+        if ending == ".json" or name in begun or f"{name}{ending}" == latest or not RUN_ID.fullmatch(name):
+            continue
+        address = f"{place.home}/{name}{ending}"
+        if root_attributes(address, place.options) is None:
+            open_objects(address, place.options).clear()
 
 
 def _drop_states(place: Place, states: set[str | None], kept: set[str | None]) -> None:

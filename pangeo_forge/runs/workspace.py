@@ -105,6 +105,12 @@ class Workspace:
         about = self._about()
         return about is not None and not about.get("version")
 
+    @property
+    def version(self) -> str | None:
+        """The version that is being built; None: none."""
+        about = self._about()
+        return None if about is None else about.get("version") or None
+
     def _about(self) -> dict[str, Any] | None:
         data = self.place.objects.get(f"{self._folder}/{ABOUT}")
         return None if data is None else json.loads(data)

@@ -14,6 +14,7 @@ from pangeo_forge.cli import app
 from pangeo_forge.errors import PangeoForgeError, TargetError
 from pangeo_forge.runs.place import Place
 from pangeo_forge.runs.retention import list_versions, prune_versions, roll_back
+from pangeo_forge.runs.workspace import Workspace
 from pangeo_forge.verify.checksums import check_checksums
 from tests.publish.archive import Daily, expected, read
 
@@ -52,6 +53,42 @@ def test_life_of_versions(archive: Daily) -> None:
         assert check_checksums(place.url_of(version.name)).passed
     states = {v.state for v in list_versions(place)}
     assert {p.stem for p in (Path(place.home) / "ledger").iterdir()} == states
+
+
+@pytest.mark.parametrize("section", [{}, {"format": "icechunk"}], ids=["zarr", "icechunk"])
+def test_removal_that_was_killed_is_ended_by_the_next(
+    archive: Daily, section: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What lies there without a root takes room, and nothing else would ever remove it."""
+    archive.target_section = {"append": "time", **section}
+    home = Path(archive.target) / "daily"
+    for _ in range(3):
+        archive.run(rebuild=True)
+    place = Place.of(archive.target, "daily", ending=f".{section.get('format', 'zarr')}")
+    kept = {p.name for p in home.glob("2*")}
+    victim = home / f"{prune_versions(place, 2, dry_run=True)[0]}{place.ending}"
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pangeo_forge.targets.objects.shutil.rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            prune_versions(place, 2)
+    for root in (*victim.glob("zarr.json"), *victim.glob("refs/*/*"), *victim.glob("repo")):
+        root.unlink()
+    assert victim.exists()
+    # A version that somebody is building has no root either.
+    building = home / "20990101T000000000-beefbeef.zarr"
+    (building / "sst").mkdir(parents=True)
+    (building / "sst" / "0").write_bytes(b"1")
+    work = Workspace(place, "0123")
+    work.begin(building.stem)
+    assert prune_versions(place, 2) == []
+    assert {p.name for p in home.glob("2*")} == kept - {victim.name} | {building.name}
+    work.clear()
+    prune_versions(place, 2)
+    assert not building.exists()
 
 
 def test_keep(archive: Daily) -> None:
