@@ -128,10 +128,16 @@ def _array(tokens: _Tokens, kind: str) -> Dap2Array:
             first = tokens.take()
         else:
             dims.append(f"phony_dim_{len(dims)}")
-        shape.append(int(first))
+        shape.append(_length(first))
         tokens.take("]")
     tokens.take(";")
     return Dap2Array(unquote(name), kind, tuple(dims), tuple(shape), name)
+
+
+def _length(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 2**62:
+        raise Dap2Error(f"a dimension of length {text[:40]!r}")
+    return int(text)
 
 
 def _grid(tokens: _Tokens, found: Dap2Description) -> None:
@@ -201,7 +207,10 @@ def _value(kind: str, values: list[str]) -> Any:
         texts = [re.sub(r"\\(.)", r"\1", v[1:-1]) if v.startswith('"') else v for v in values]
         return texts[0] if len(texts) == 1 else texts
     dtype = NATIVE[kind]
-    numbers = np.array([float(v) for v in values] if dtype.kind == "f" else [int(v) for v in values])
+    try:
+        numbers = np.array([float(v) for v in values] if dtype.kind == "f" else [int(v) for v in values])
+    except (ValueError, OverflowError):
+        raise Dap2Error(f"an attribute of type {kind} with the value {', '.join(values)[:60]!r}") from None
     # Some servers write a Byte of -1 for 255.
     made = numbers.astype(dtype)
     return made[0] if len(made) == 1 else made

@@ -34,7 +34,7 @@ def open(source: InputSource, options: OpenOptions) -> xr.Dataset:
     try:
         found = dap2.parse_dds(service.get(".dds").decode("utf-8", "replace"))
         attributes = dap2.parse_das(service.get(".das").decode("utf-8", "replace"))
-    except dap2.Dap2Error as error:
+    except (dap2.Dap2Error, RecursionError) as error:
         hint = "check that the URL is an OPeNDAP (DAP 2) dataset: its .dds must open in a browser"
         raise InputError(f"the answer is not DAP 2: {error}", code="I123", where=source.where, hint=hint) from error
     variables = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,11 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pangeo_forge.errors import InputError
-from pangeo_forge.inputs.openers import dap2, open_dataset
+from pangeo_forge.inputs.openers import dap2, naming, open_dataset
 from pangeo_forge.inputs.openers.opendap import blocks
 from pangeo_forge.inputs.source import InputSource, OpenOptions
 
@@ -103,3 +104,71 @@ def test_what_is_no_dataset_is_an_error(server: tuple[str, dict[str, np.ndarray]
     with pytest.raises(InputError) as caught:
         open_dataset(InputSource(server[0].rsplit(":", 1)[0] + ":1/d"), OpenOptions(format="opendap", timeout=1))
     assert caught.value.code == "I122"
+
+
+class Recorded:
+    """A server that answers as recorded, but for what a test did to the answers."""
+
+    def __init__(self, name: str, spoil: Any) -> None:
+        self.answers = {s: spoil(s, (RECORDED / f"{name}.{s}").read_bytes()) for s in ("dds", "das", "dods")}
+
+    def __call__(self, url: str) -> bytes:
+        return bytes(self.answers[url.partition("?")[0].rpartition(".")[2]])
+
+
+def outcome(request: Recorded) -> str | None:
+    """Code of the error in which opening and reading ends; None: all was read."""
+    source = InputSource("http://dap.example.org/d.nc", None, "time=3 http://dap.example.org/d.nc", request=request)
+    try:
+        with naming(source):
+            for variable in open_dataset(source, OpenOptions(format="opendap")).variables.values():
+                region = tuple(slice(0, min(n, 10**6)) for n in variable.shape)
+                np.asarray(variable[region].values)
+    except InputError as error:
+        found: InputError = error
+    else:
+        return None
+    assert "time=3 http://dap.example.org/d.nc" in str(found)
+    assert found.hint
+    return found.code
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.sampled_from(["ber-2002-10-01.nc", "fnoc1.nc"]),
+    st.sampled_from(["dds", "das", "dods"]),
+    st.one_of(
+        st.floats(0, 1).map(lambda part: ("cut", part)),
+        st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(1, 255)), min_size=1, max_size=8).map(
+            lambda flips: ("flip", flips)
+        ),
+    ),
+)
+def test_damaged_answers_end_in_an_error_that_names_the_input(name: str, which: str, damage: tuple[str, Any]) -> None:
+    def spoil(suffix: str, answer: bytes) -> bytes:
+        if suffix != which:
+            return answer
+        if damage[0] == "cut":
+            return answer[: int(len(answer) * damage[1])]
+        made = bytearray(answer)
+        for place, mask in damage[1]:
+            made[int(place * len(made))] ^= mask
+        return bytes(made)
+
+    outcome(Recorded(name, spoil))
+
+
+@pytest.mark.parametrize("length", ["999999999999", "9" * 30, "-5", "1e9", "2147483648"])
+def test_lengths_that_a_server_made_up(length: str) -> None:
+    def spoil(suffix: str, answer: bytes) -> bytes:
+        return re.sub(rb"= ?\d+\]", f"= {length}]".encode(), answer) if suffix == "dds" else answer
+
+    # A dimension of so many values: nothing is put aside for them before the server has sent some.
+    assert outcome(Recorded("ber-2002-10-01.nc", spoil)) in ("I110", "I123", "I125")
+
+
+def test_structures_without_end_are_no_answer() -> None:
+    def spoil(suffix: str, answer: bytes) -> bytes:
+        return b"Dataset {" + b"Structure {" * 100_000 if suffix == "dds" else answer
+
+    assert outcome(Recorded("fnoc1.nc", spoil)) == "I123"
