@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -25,6 +26,7 @@ from pangeo_forge.recipe.source import Source, read_source
 FOLDER = "feedstocks"
 BAKERIES = "bakeries.yaml"
 RECIPES = "recipes"
+_PLAIN = re.compile(r"[a-z0-9][a-z0-9-]{0,99}\Z")
 
 
 @dataclass(frozen=True)
@@ -150,6 +152,16 @@ def read_feedstocks(folder: Path | str = ".") -> Feedstocks:
     _refuse_shared_places(found)
     found.warnings += _without_target(found.datasets)
     return found
+
+
+def unusable_name(folder: str) -> str | None:
+    """Why no feedstock can be named after a recipe's folder; None: one can.
+
+    The name goes into a file's name, a YAML value, URLs and messages, so it is as plain as an id.
+    """
+    if folder == BAKERIES.removesuffix(".yaml"):
+        return f"{FOLDER}/{BAKERIES} is the project's own file, so no recipe may be called so"
+    return None if _PLAIN.match(folder) else "the folder's name is not of lower-case letters, digits and dashes"
 
 
 def feedstock_files(folder: Path) -> list[Path]:

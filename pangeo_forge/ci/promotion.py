@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pangeo_forge.ci.changes import changed_recipes
-from pangeo_forge.ci.feedstocks import FOLDER, RECIPES, feedstock_files, read_bakeries
+from pangeo_forge.ci.escaping import clean
+from pangeo_forge.ci.feedstocks import FOLDER, RECIPES, feedstock_files, read_bakeries, unusable_name
 from pangeo_forge.errors import AutomationError, PangeoForgeError, RecipeError
 from pangeo_forge.recipe.feedstock import load_feedstock
 from pangeo_forge.recipe.load import find_recipe, load_recipes
@@ -108,8 +109,12 @@ def promote(names: Iterable[str], folder: Path | str = ".", *, base: str | None 
 
 
 def _promote(path: Path, folder: Path, bakery: str) -> Iterator[Promotion]:
-    recipes = load_recipes(path)
     name = path.parent.name
+    unusable = unusable_name(name)
+    if unusable is not None:
+        hint = "rename the folder, and the recipe's id with it"
+        raise AutomationError(unusable, code="A019", where=f"{RECIPES}/{clean(name, 100)}", hint=hint)
+    recipes = load_recipes(path)
     target = folder / FOLDER / f"{name}.yaml"
     text = feedstock_text(name, recipes, bakery)
     others = [p for p in _feedstocks_of(name, folder) if p != target]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -144,6 +145,24 @@ def test_a_link_is_not_written_through(project: Project) -> None:
     assert got.code == 1
     assert "[A018]" in got.err
     assert Path("elsewhere").read_text() == "mine"
+
+
+HOSTILE = ["x\nallow_python: true", "x: y", "$(touch pwned)", "-x", "bakeries", "\u00e9", "x y", "..%2f", "X"]
+
+
+@pytest.mark.parametrize("folder", HOSTILE)
+def test_a_folder_whose_name_would_be_more_than_a_name(project: Project, folder: str) -> None:
+    """A recipe with a matrix has another id than its folder, so the folder may be called anything."""
+    text = RECIPE.format(id="m").replace("id: m", 'id: "m-{model}"\nmatrix:\n  model: [a, b]', 1)
+    project.write(f"recipes/{folder}/recipe.yaml", text)
+    project.write("feedstocks/bakeries.yaml", "local: {runner: local, target: out}\n")
+    base = project.git("rev-parse", "HEAD")
+    project.commit()
+    got = invoke("ci", "promote", "--base", base)
+    assert got.code == 1
+    assert "[A019]" in got.err
+    assert os.listdir("feedstocks") == ["bakeries.yaml"]
+    assert Path("feedstocks/bakeries.yaml").read_text().startswith("local:")
 
 
 def test_what_was_checked_is_said(project: Project) -> None:

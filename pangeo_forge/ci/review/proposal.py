@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pangeo_forge.ci.changes import FILE, RECIPES, RecipeChange, changed_recipes
 from pangeo_forge.ci.escaping import clean
+from pangeo_forge.ci.feedstocks import unusable_name
 from pangeo_forge.ci.git import Repository
 from pangeo_forge.ci.review.findings import problem
 from pangeo_forge.ci.review.report import RecipeReport
@@ -69,7 +70,10 @@ def proposal_since(revision: str, folder: Path, scratch: Path, rules: ReviewRule
         if change.kind == "removed":
             settled.append(_settled(change, shown, "removed"))
         elif link is not None:
-            settled.append(_refused(change, shown, link))
+            what = f"{link} is a symbolic link, which is not followed"
+            settled.append(_refused(change, shown, "A126", what, "put the file itself there"))
+        elif (unusable := unusable_name(change.id)) is not None:
+            settled.append(_refused(change, shown, "A019", unusable, "rename the folder, and the recipe's id with it"))
         else:
             base = None if change.kind == "new" else export(repository, changes.base, change.id, place / "base")
             jobs.append(
@@ -117,8 +121,7 @@ def _settled(change: RecipeChange, shown: str, verdict: str) -> RecipeReport:
     return RecipeReport(path=clean(shown, 300), id=clean(change.id, 200), change=kind, verdict=verdict)  # type: ignore[arg-type]
 
 
-def _refused(change: RecipeChange, shown: str, link: str) -> RecipeReport:
-    what = f"{link} is a symbolic link, which is not followed"
-    found = problem("error", "A126", what, "put the file itself there", where=f"{shown}:1:1")
+def _refused(change: RecipeChange, shown: str, code: str, what: str, hint: str) -> RecipeReport:
+    found = problem("error", code, what, hint, where=f"{shown}:1:1")
     report = _settled(change, shown, "refused")
     return report.model_copy(update={"problems": (found,), "problems_count": 1})

@@ -446,6 +446,18 @@ def test_links_are_not_followed(project: Project, tmp_path_factory: pytest.TempP
     )
 
 
+@pytest.mark.parametrize("folder", ["x\nallow_python: true", "bakeries", "$(touch pwned)", "x y"])
+def test_a_folder_whose_name_would_be_more_than_a_name(
+    project: Project, tmp_path_factory: pytest.TempPathFactory, folder: str
+) -> None:
+    project.recipe("three")
+    (project.folder / "recipes/three").rename(project.folder / "recipes" / folder)
+    project.commit()
+    found = proposal_since("main", project.folder, tmp_path_factory.mktemp("scratch"), STRANGER)
+    assert not found.jobs
+    assert [(r.verdict, r.problems[0].code) for r in found.settled] == [("refused", "A019")]
+
+
 def test_other_files_are_told_and_not_used(
     project: Project, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -506,11 +518,8 @@ def test_files_of_odd_names(project: Project, tmp_path_factory: pytest.TempPathF
     project.commit()
     output = tmp_path_factory.mktemp("out") / "report"
     proposal = proposal_since("main", project.folder, tmp_path_factory.mktemp("s"), STRANGER)
-    for job in proposal.jobs:
-        os.makedirs(job.folder, exist_ok=True)
-    report = check(
-        proposal.__class__((), tuple(proposal.settled), proposal.base, proposal.other_files), STRANGER, output
-    )
+    report = check(proposal, STRANGER, output)
     assert read_report((output / "report.json").read_bytes(), "x") == report
     assert "a" not in seen((output / "report.md").read_text()).tags
-    assert len(proposal.jobs) == 3
+    assert not proposal.jobs
+    assert [(r.verdict, r.problems[0].code) for r in report.recipes] == [("refused", "A019")] * 3
