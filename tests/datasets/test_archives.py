@@ -44,7 +44,7 @@ def compare(got: xr.Dataset, expected: xr.Dataset) -> None:
             np.testing.assert_array_equal(values, wanted, err_msg=str(name))
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(archives())
 def test_random_archives(archive: Archive) -> None:
     check(archive)
