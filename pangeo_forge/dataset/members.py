@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from pangeo_forge.dataset.combine import Combination, Content, Layout
 from pangeo_forge.dataset.conflicts import Conflict, conflict
 from pangeo_forge.dataset.model import Index
@@ -112,7 +114,9 @@ def _dtypes(name: str, found: Sequence[Member]) -> Conflict | None:
     if any(x.time is not None for x in layouts):
         hint = "mend the units with the transform attrs, or say decode_times: false"
         return conflict("C007", name, "units", (("time" if m.layout.time else "no time", m.label) for m in found), hint)
-    packed = any(not x.packing.is_none for x in layouts) and len({repr(x.packing) for x in layouts}) > 1
+    # Of plain floats, one may have been written wider by mistake; integers that decode to floats are no mistake.
+    whole = any(np.dtype(x.dtype).kind in "iu" for x in layouts) or all(not x.packing.is_none for x in layouts)
+    packed = whole and len({repr(x.packing) for x in layouts}) > 1
     if packed and all(decoded_dtype(x.dtype, x.packing).kind == "f" for x in layouts):
         return None
     hint = "make them one with the transform cast"

@@ -49,6 +49,10 @@ def _one_by_one(inputs: Inputs, settings: CombineSettings, monkeypatch: pytest.M
         return _prepared(inputs, settings, begin=False)
 
 
+def _crash(request: object) -> None:
+    os.abort()
+
+
 def _known(prepared: Prepared) -> tuple[object, ...]:
     failed = [(f.index, f.label, str(f.error), f.absent) for f in prepared.failed]
     return repr(sorted(prepared.combination.inputs.items())), prepared.combination.attrs, prepared.ledger, failed
@@ -92,7 +96,7 @@ def test_a_lost_child_leaves_its_inputs_to_single_opens(archive: Archive, monkey
     inputs, settings = _inputs(archive)
     alone = _one_by_one(inputs, settings, monkeypatch)
     with monkeypatch.context() as patch:
-        patch.setattr(ahead, "scan_files", os.abort)
+        patch.setattr(ahead, "scan_files", _crash)
         item = inputs.pattern[0]
         lost = ahead.scan_together(inputs, settings, [(item, str(archive.files[0]))])
         assert isinstance(lost, Scanned)

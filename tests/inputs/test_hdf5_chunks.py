@@ -328,7 +328,7 @@ def test_many_threads_read_one_array_and_leave_no_file_open(tmp_path: Path) -> N
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(read, starts))
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/proc/self/fd")) <= before  # what other tests left may be closed meanwhile
 
 
 def test_layouts_need_no_hdf5_and_travel(tmp_path: Path) -> None:
