@@ -11,6 +11,8 @@ import xarray as xr
 
 from .conversion import DATA, SHARED, assert_equals, convert, plain, shared_files
 
+pytestmark = pytest.mark.slow
+
 
 def test_eraint_packed_with_a_fill_value_that_no_integer_is(tmp_path: Path) -> None:
     (path,) = shared_files("singles", "eraint_uvz.nc")

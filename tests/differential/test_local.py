@@ -11,6 +11,8 @@ from pangeo_forge.recipe.bakery import NamedBakery
 
 from .works import Work, assert_same_store, bakery, make_works
 
+pytestmark = pytest.mark.slow
+
 SINGLE = bakery("single", runner="local", options={"mode": "single"}, workers=1)
 THREADS = bakery("threads", runner="local", workers=2)
 PROCESSES = bakery("processes", runner="local", options={"mode": "processes"}, workers=2)

@@ -16,6 +16,8 @@ from pangeo_forge.targets.icechunk_storage import open_repository
 from pangeo_forge.targets.opening import open_dataset
 from tests.publish.archive import Daily, expected, read
 
+pytestmark = pytest.mark.slow
+
 SECTION = {"append": "time", "format": "icechunk"}
 
 

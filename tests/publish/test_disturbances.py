@@ -20,6 +20,8 @@ from pangeo_forge.runs import local_inputs
 from pangeo_forge.runs.place import Place
 from tests.publish.archive import Daily, expected, read, tree
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Daily:

@@ -9,7 +9,7 @@ from itertools import islice, pairwise, takewhile
 
 import pytest
 from cronsim import CronSim
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic_core import PydanticCustomError
 
@@ -69,6 +69,7 @@ def test_refused(text: object, said: str, hint: str) -> None:
 MOMENTS = st.datetimes(dt.datetime(2000, 1, 1), dt.datetime(2080, 1, 1), timezones=st.just(UTC))
 
 
+@settings(max_examples=40)
 @given(st.sampled_from(EXPRESSIONS), st.lists(MOMENTS, min_size=1, max_size=5))
 def test_around_a_moment(text: str, moments: list[dt.datetime]) -> None:
     schedule = schedule_of(text)
@@ -89,6 +90,7 @@ def test_since() -> None:
     assert schedule.since(NOW, NOW + dt.timedelta(hours=1), 366) == ()
 
 
+@settings(max_examples=25)
 @given(
     st.sampled_from(EXPRESSIONS), st.lists(st.tuples(MOMENTS, st.integers(0, 10**5), st.integers(1, 40)), max_size=6)
 )
@@ -106,7 +108,7 @@ def test_what_is_kept_changes_no_answer(text: str, asked: list[tuple[dt.datetime
 
 def test_what_is_kept_is_bounded() -> None:
     schedule = Schedule("* * * * *")
-    for days in range(60):
+    for days in (1, 5, 13, 14, 21, 2):
         schedule.since(NOW, NOW + dt.timedelta(days=days), 10**6)
         assert len(schedule._slots) <= 20_000
 
