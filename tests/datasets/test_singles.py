@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cftime
 import numpy as np
+import pytest
 import xarray as xr
 
 from .conversion import DATA, SHARED, assert_equals, convert, plain, shared_files
