@@ -212,7 +212,8 @@ def _duplicate(dim: str, value: str, one: str, two: str, count: int = 1) -> Comb
     return CombineError(
         f"the coordinate {dim!r} has {value}{more} twice: in {one} and in {two}",
         code="C030",
-        hint="say which one to keep, combine: {duplicates: first} or last, or exclude one of the inputs",
+        hint="say which one to keep, combine: {duplicates: first} or last, or exclude one of the inputs; when the coordinate "
+        f"is not the real one, make it from that: assign_coords: {{{dim}: {{coord: NAME}}}}",
     )
 
 
