@@ -16,7 +16,7 @@ import xarray as xr
 
 from pangeo_forge.inputs.lazy import LazyArray
 from pangeo_forge.inputs.openers import opened, sniff, unwrapped_path
-from pangeo_forge.inputs.openers.hdf5_arrays import H5pyArray, numeric_arrays
+from pangeo_forge.inputs.openers.hdf5_arrays import h5py_array, numeric_arrays
 from pangeo_forge.inputs.source import InputSource, OpenOptions
 
 Region = tuple[slice, ...]
@@ -63,7 +63,7 @@ def opened_plainly(source: InputSource, options: OpenOptions) -> Iterator[xr.Dat
 def _by_h5py(path: str, options: OpenOptions) -> dict[str, PlainSource]:
     limits = options.limits
     found: Mapping[str, Any] = limits.call(numeric_arrays, path, options.groups[0], where=path)
-    arrays = {n: H5pyArray(path, where, shape, dtype, None, limits) for n, (where, shape, dtype) in found.items()}
+    arrays = {n: h5py_array(path, where, shape, dtype, None, limits) for n, (where, shape, dtype) in found.items()}
     return {n: PlainSource(a.shape, a.dtype, a.read) for n, a in arrays.items()}
 
 

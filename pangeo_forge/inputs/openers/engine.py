@@ -15,9 +15,8 @@ import numpy as np
 
 from pangeo_forge.errors import InputError
 from pangeo_forge.inputs.isolation import Limits
-from pangeo_forge.inputs.lazy import Locator
 from pangeo_forge.inputs.openers.assembly import StoredDataset, StoredVariable, to_xarray
-from pangeo_forge.inputs.openers.leaves import Region, region_bytes
+from pangeo_forge.inputs.openers.leaves import IsolatedArray, Region
 from pangeo_forge.inputs.source import InputSource, OpenOptions
 
 if TYPE_CHECKING:
@@ -85,7 +84,8 @@ def describe(place: EnginePlace, limits: Limits) -> StoredDataset:
         if isinstance(chunks, Mapping):
             chunks = [chunks.get(d, n) for d, n in variable.sizes.items()]
         parts = tuple(int(c) for c in chunks) if chunks and len(chunks) == variable.ndim else None
-        array = EngineArray(place, str(name), tuple(variable.shape), np.dtype(variable.dtype), parts, limits)
+        where, dtype = f"{place.path}: {name}", np.dtype(variable.dtype)
+        array = IsolatedArray(read_values, (place, str(name)), where, tuple(variable.shape), dtype, parts, limits)
         variables[str(name)] = StoredVariable(tuple(map(str, variable.dims)), array, dict(variable.attrs))
     return StoredDataset(variables, dict(dataset.attrs), frozenset(map(str, dataset.coords)))
 
@@ -95,26 +95,3 @@ def read_values(place: EnginePlace, name: str, region: Region) -> np.ndarray:
     return np.ascontiguousarray(_dataset(place).variables[name][region].values).reshape(
         tuple(len(range(s.start, s.stop, s.step or 1)) for s in region)
     )
-
-
-@dataclass(eq=False)
-class EngineArray:
-    """One variable, read by the engine in the isolated process."""
-
-    place: EnginePlace
-    name: str
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    chunks: tuple[int, ...] | None
-    limits: Limits
-
-    @property
-    def locator(self) -> Locator | None:
-        """None: only the engine knows where values lie."""
-        return None
-
-    def read(self, region: Region) -> np.ndarray:
-        """Values in ``region``."""
-        where, nbytes = f"{self.place.path}: {self.name}", region_bytes(region, self.dtype)
-        values: np.ndarray = self.limits.call(read_values, self.place, self.name, region, where=where, nbytes=nbytes)
-        return values

@@ -7,17 +7,15 @@ mapping (CF conventions, section 5.6 and appendix F). ``nodata`` is ``_FillValue
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pangeo_forge.errors import InputError
 from pangeo_forge.inputs.isolation import Limits
-from pangeo_forge.inputs.lazy import Locator
 from pangeo_forge.inputs.openers.assembly import StoredDataset, StoredVariable, to_xarray
 from pangeo_forge.inputs.openers.grid_mapping import grid_mapping_attributes
-from pangeo_forge.inputs.openers.leaves import KnownArray, Region, region_bytes
+from pangeo_forge.inputs.openers.leaves import IsolatedArray, KnownArray, Region
 from pangeo_forge.inputs.source import InputSource, OpenOptions
 
 if TYPE_CHECKING:
@@ -56,7 +54,7 @@ def describe(path: str, limits: Limits) -> StoredDataset:
         if len(dtypes) > 1:
             raise _differ(path, "dtype", dtypes)
         rows, columns = raster.block_shapes[0]
-        array = RasterArray(path, shape, np.dtype(raster.dtypes[0]), (1, rows, columns), limits)
+        array = IsolatedArray(read_window, (path,), path, shape, np.dtype(raster.dtypes[0]), (1, rows, columns), limits)
         variables = {
             "band": StoredVariable(("band",), KnownArray(np.arange(1, raster.count + 1))),
             **_positions(raster),
@@ -147,25 +145,3 @@ def read_window(path: str, region: Region) -> np.ndarray:
         else:
             box = raster.read(indexes, window=window)
     return np.ascontiguousarray(box[:, :: rows.step or 1, :: columns.step or 1])
-
-
-@dataclass(eq=False)
-class RasterArray:
-    """The bands of a GeoTIFF file; read in the isolated process."""
-
-    path: str
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    chunks: tuple[int, ...] | None
-    limits: Limits
-
-    @property
-    def locator(self) -> Locator | None:
-        """None: values pass through the isolated process."""
-        return None
-
-    def read(self, region: Region) -> np.ndarray:
-        """Values in ``region``, not masked."""
-        nbytes = region_bytes(region, self.dtype)
-        values: np.ndarray = self.limits.call(read_window, self.path, region, where=self.path, nbytes=nbytes)
-        return values

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from pangeo_forge.inputs.isolation import Limits
 from pangeo_forge.inputs.lazy import ArraySource, Locator
-from pangeo_forge.inputs.openers.leaves import KnownArray, PaddedArray, Region, StoredArray, region_bytes
+from pangeo_forge.inputs.openers.leaves import IsolatedArray, KnownArray, PaddedArray, Region, StoredArray
 
 _SMALL = 128 * 1024
 
@@ -49,7 +48,7 @@ def hdf5_array(
                 return KnownArray(values, chunks, locator)
     source: ArraySource
     if dtype.kind == "O" or dtype.names:
-        source = H5pyArray(path, name, stored, plain, chunks, limits)
+        source = h5py_array(path, name, stored, plain, chunks, limits)
     else:
         source = StoredArray(path, name, stored, plain, chunks, limits, locator)
     if stored == shape:
@@ -90,27 +89,19 @@ def texts(values: np.ndarray) -> np.ndarray:
     return out
 
 
-@dataclass(eq=False)
-class H5pyArray:
-    """Texts or a table, read through h5py, the file being open only as long as that takes."""
+def h5py_array(
+    path: str,
+    array: str,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    chunks: tuple[int, ...] | None,
+    limits: Limits,
+) -> IsolatedArray:
+    """Texts or a table, read through h5py, the file being open only as long as that takes.
 
-    path: str
-    array: str
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    chunks: tuple[int, ...] | None
-    limits: Limits
-
-    @property
-    def locator(self) -> Locator | None:
-        """None: raw chunks hold references to texts, or rows of a table."""
-        return None
-
-    def read(self, region: Region) -> np.ndarray:
-        """Values in ``region``."""
-        place, nbytes = f"{self.path}: {self.array}", region_bytes(region, self.dtype)
-        values: np.ndarray = self.limits.call(read_by_h5py, self.path, self.array, region, where=place, nbytes=nbytes)
-        return values
+    Raw chunks of such arrays hold references to texts, or rows of a table.
+    """
+    return IsolatedArray(read_by_h5py, (path, array), f"{path}: {array}", shape, dtype, chunks, limits)
 
 
 def read_by_h5py(path: str, array: str, region: Region) -> np.ndarray:

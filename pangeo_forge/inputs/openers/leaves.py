@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,6 +42,36 @@ class StoredArray:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_source": None}
+
+
+@dataclass(eq=False)
+class IsolatedArray:
+    """An array that one function reads in the isolated process, because only a library knows where its values lie.
+
+    Attributes
+    ----------
+    function: called with ``arguments`` and the region; both pickle.
+    where: file and array, for errors.
+    """
+
+    function: Callable[..., np.ndarray]
+    arguments: tuple[Any, ...]
+    where: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    chunks: tuple[int, ...] | None
+    limits: Limits
+
+    @property
+    def locator(self) -> Locator | None:
+        """None: there are no bytes of a file to refer to."""
+        return None
+
+    def read(self, region: Region) -> np.ndarray:
+        """Values in ``region``."""
+        nbytes = region_bytes(region, self.dtype)
+        values: np.ndarray = self.limits.call(self.function, *self.arguments, region, where=self.where, nbytes=nbytes)
+        return values
 
 
 @dataclass(eq=False)

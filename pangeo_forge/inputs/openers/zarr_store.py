@@ -11,9 +11,8 @@ import numpy as np
 
 from pangeo_forge.errors import InputError
 from pangeo_forge.inputs.isolation import Limits
-from pangeo_forge.inputs.lazy import Locator
 from pangeo_forge.inputs.openers.assembly import StoredDataset, StoredVariable, merge_groups, to_xarray
-from pangeo_forge.inputs.openers.leaves import Region, region_bytes
+from pangeo_forge.inputs.openers.leaves import IsolatedArray, Region
 from pangeo_forge.inputs.source import InputSource, OpenOptions, safe_url
 
 if TYPE_CHECKING:
@@ -85,7 +84,8 @@ def read_group(place: StorePlace, group: str, limits: Limits) -> StoredDataset:
     for name, variable in loaded.items():
         chunks = variable.encoding.get("chunks")
         where, parts = f"{path}/{name}".strip("/"), tuple(chunks) if chunks else None
-        array = ZarrArray(place, where, tuple(variable.shape), variable.dtype, parts, limits)
+        arguments, shown = (place, where, variable.dtype), f"{safe_url(place.url)}: {where}"
+        array = IsolatedArray(read_values, arguments, shown, tuple(variable.shape), variable.dtype, parts, limits)
         variables[str(name)] = StoredVariable(tuple(map(str, variable.dims)), array, dict(variable.attrs))
     return StoredDataset(variables, dict(attrs))
 
@@ -101,30 +101,6 @@ def _renamed(stored: StoredDataset, dims: Mapping[str, Any]) -> StoredDataset:
         for n, v in stored.variables.items()
     }
     return StoredDataset(variables, stored.attrs, stored.coords, stored.warnings)
-
-
-@dataclass(eq=False)
-class ZarrArray:
-    """One array of a store."""
-
-    place: StorePlace
-    array: str
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    chunks: tuple[int, ...] | None
-    limits: Limits
-
-    @property
-    def locator(self) -> Locator | None:
-        """None: a store is one input and is read through its own array."""
-        return None
-
-    def read(self, region: Region) -> np.ndarray:
-        """Values in ``region``."""
-        place, nbytes = f"{safe_url(self.place.url)}: {self.array}", region_bytes(region, self.dtype)
-        arguments = (self.place, self.array, self.dtype, region)
-        values: np.ndarray = self.limits.call(read_values, *arguments, where=place, nbytes=nbytes)
-        return values
 
 
 def read_values(place: StorePlace, array: str, dtype: np.dtype[Any], region: Region) -> np.ndarray:
