@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -63,8 +63,21 @@ def assemble(combination: Combination) -> Template:
         attrs=_with_coordinates(attrs.get("", {}), arrays),
         positions=positions,
         trims={d: a.trims for d, a in axes.items() if a.trims},
-        warnings=tuple(warnings),
+        warnings=(*warnings, *_unused(combination, axes)),
     )
+
+
+def _unused(combination: Combination, axes: Mapping[str, Axis]) -> Iterator[str]:
+    """Inputs of which ``duplicates`` leaves nothing: often it is not the real coordinate that repeats."""
+    for i, (dim, axis) in enumerate(axes.items()):
+        nothing = {position for position, (start, stop) in axis.trims.items() if start == stop}
+        labels = [r.label for index, r in sorted(combination.inputs.items()) if index[i] in nothing]
+        if labels:
+            more = f" and {len(labels) - 3} more" if len(labels) > 3 else ""
+            yield (
+                f"nothing of {', '.join(labels[:3])}{more} is used: the values of {dim!r} are those of other inputs "
+                f"(combine.duplicates); if {dim!r} is not the real coordinate, make it from that with assign_coords"
+            )
 
 
 def _axis(combination: Combination, members: Mapping[str, list[Member]], key: int) -> Axis:

@@ -98,9 +98,26 @@ class Place:
         return self.store if any(store.exists(k) for k in ("zarr.json", ".zmetadata", ".zgroup")) else None
 
     def latest(self) -> tuple[dict[str, Any] | None, Tag]:
-        """What ``latest.json`` says, and its tag."""
+        """What ``latest.json`` says, and its tag.
+
+        Raises
+        ------
+        TargetError: T077 when it is damaged: which version readers follow must not be guessed.
+        """
         data, tag = read_tagged(self.objects, LATEST)
-        return (None if data is None else json.loads(data)), tag
+        if data is None:
+            return None, tag
+        try:
+            found: dict[str, Any] = json.loads(data)
+            str(found["store"])
+        except (ValueError, TypeError, KeyError) as error:
+            raise TargetError(
+                "the pointer to the latest version is damaged",
+                code="T077",
+                where=f"{self.objects.url}/{LATEST}",
+                hint="the versions beside it are whole: `pangeo-forge versions rollback RECIPE VERSION` writes it anew",
+            ) from error
+        return found, tag
 
     def publish(self, version: str, document: Mapping[str, Any]) -> str | None:
         """Point ``latest.json`` to a version, in one conditional put; None when the place is a store of its own.
@@ -111,7 +128,7 @@ class Place:
         """
         if self.store is not None:
             return None
-        _, tag = self.latest()
+        _, tag = read_tagged(self.objects, LATEST)
         data = json.dumps({"store": f"{version}{self.ending}", **document}, indent=1).encode()
         try:
             put_if(self.objects, LATEST, data, tag)

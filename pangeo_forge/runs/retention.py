@@ -41,7 +41,7 @@ def list_versions(place: Place) -> list[Version]:
 
     Raises
     ------
-    TargetError: T058 when the place is a store of its own, which has no versions.
+    TargetError: T058 when the place is a store of its own, which has no versions; T077 the pointer is damaged.
     """
     if place.store is not None:
         raise TargetError(
@@ -50,10 +50,13 @@ def list_versions(place: Place) -> list[Version]:
             where=place.store,
             hint="give --target a folder to keep versions and a pointer to the latest",
         )
-    latest = place.latest()[0] or {}
+    return _versions(place, (place.latest()[0] or {}).get("store"))
+
+
+def _versions(place: Place, latest: str | None) -> list[Version]:
     found = []
     for name, ending in sorted(_names(place.objects), reverse=True):
-        is_latest = latest.get("store") == f"{name}{ending}"
+        is_latest = latest == f"{name}{ending}"
         root = root_attributes(f"{place.home}/{name}{ending}", place.options)
         # All but Zarr stores may be there unfinished; they are named by their runs, of which a record is the end.
         if root is not None and (is_latest or ending == ".zarr" or place.objects.exists(f"runs/{name}.json")):
@@ -127,9 +130,14 @@ def roll_back(place: Place, name: str | None = None) -> str:
 
     Raises
     ------
-    TargetError: T059 when there is no such version.
+    TargetError: T059 when there is no such version; T077 the pointer is damaged, and no version is named.
     """
-    versions = list_versions(place)
+    try:
+        versions = list_versions(place)
+    except TargetError as error:
+        if error.code != "T077" or name is None:
+            raise
+        versions = _versions(place, None)  # the pointer is damaged, and the caller says where it shall point
     at = next((i for i, v in enumerate(versions) if v.is_latest), -1)
     chosen = next((v for v in versions if v.name == name), None) if name else None
     if name is None and at >= 0:

@@ -133,3 +133,13 @@ def test_trims_shift_the_part_that_is_read() -> None:
     assert region == (slice(1, 3), slice(0, 2))
     assert read_region(datasets[1,], template.array("sst"), region).tolist() == [[4, 5], [6, 7]]
     assert input_region(replace(template, trims={}), template.array("sst"), (0,))[0] == slice(0, 3)
+
+
+@pytest.mark.parametrize("keep", ["first", "last"])
+def test_an_input_of_which_nothing_is_left_is_named(keep: str) -> None:
+    template, _ = combined([day(0, 2), day(0, 2), day(2, 2)], duplicates=keep)
+    assert template.sizes["time"] == 4
+    (warning,) = template.warnings
+    assert "nothing of" in warning
+    assert "assign_coords" in warning
+    assert not combined([day(0, 3), day(2, 3)], duplicates=keep)[0].warnings

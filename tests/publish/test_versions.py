@@ -226,3 +226,24 @@ def test_nothing_is_appended_to_a_pruned_store(tmp_path: Path) -> None:
     with pytest.raises(TargetError, match="--prune 1") as caught:
         archive.run()
     assert caught.value.code == "T051"
+
+
+@pytest.mark.parametrize("damage", ['{"sto', "[]", "{}"])
+def test_a_damaged_pointer_is_told_and_written_anew(archive: Daily, damage: str) -> None:
+    version = Path(archive.run().store).stem
+    place = Place.of(archive.target, "daily")
+    pointer = Path(place.home) / "latest.json"
+    pointer.write_text(damage)
+    for attempt in (
+        lambda: list_versions(place),
+        lambda: roll_back(place),
+        archive.run,
+        lambda: prune_versions(place, 1),
+    ):
+        with pytest.raises(TargetError, match="pointer to the latest version is damaged") as caught:
+            attempt()
+        assert caught.value.code == "T077"
+        assert pointer.read_text() == damage
+    result = CliRunner().invoke(app, ["versions", "rollback", place.home, version])
+    assert result.exit_code == 0, result.output
+    assert [v.name for v in list_versions(place) if v.is_latest] == [version]
